@@ -1,0 +1,141 @@
+"""shoal: train neural networks a shoal at a time.
+
+    import shoal as sh
+
+    net = sh.Net(sh.Dense(64), sh.ReLU(), sh.Dense(10))
+    recipe = sh.Recipe(net, loss="cross_entropy", optimiser=sh.Adam(1e-3), epochs=30)
+    run = sh.fit(recipe, sh.data.digits())
+
+Names are loaded when first used, so that ``import shoal`` and ``shoal --help`` do not wait for JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from shoal import data as data
+    from shoal.data import Data as Data
+    from shoal.data import Preparation as Preparation
+    from shoal.data import Split as Split
+    from shoal.errors import DamagedFileError as DamagedFileError
+    from shoal.errors import DataError as DataError
+    from shoal.errors import DeviceError as DeviceError
+    from shoal.errors import FileError as FileError
+    from shoal.errors import RecipeError as RecipeError
+    from shoal.errors import ShapeError as ShapeError
+    from shoal.errors import ShoalError as ShoalError
+    from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
+    from shoal.losses import CrossEntropy as CrossEntropy
+    from shoal.losses import HalfSquaredError as HalfSquaredError
+    from shoal.losses import Huber as Huber
+    from shoal.losses import MeanAbsoluteError as MeanAbsoluteError
+    from shoal.losses import MeanSquaredError as MeanSquaredError
+    from shoal.metrics import MAE as MAE
+    from shoal.metrics import R2 as R2
+    from shoal.metrics import RMSE as RMSE
+    from shoal.metrics import ROCAUC as ROCAUC
+    from shoal.metrics import Accuracy as Accuracy
+    from shoal.metrics import LogLoss as LogLoss
+    from shoal.metrics import TopK as TopK
+    from shoal.nets import Auto as Auto
+    from shoal.nets import AvgPool as AvgPool
+    from shoal.nets import BatchNorm as BatchNorm
+    from shoal.nets import Constant as Constant
+    from shoal.nets import Conv as Conv
+    from shoal.nets import Dense as Dense
+    from shoal.nets import Dropout as Dropout
+    from shoal.nets import Flatten as Flatten
+    from shoal.nets import GlobalAvgPool as GlobalAvgPool
+    from shoal.nets import GlobalMaxPool as GlobalMaxPool
+    from shoal.nets import Glorot as Glorot
+    from shoal.nets import He as He
+    from shoal.nets import Identity as Identity
+    from shoal.nets import LayerNorm as LayerNorm
+    from shoal.nets import LeakyReLU as LeakyReLU
+    from shoal.nets import LeCun as LeCun
+    from shoal.nets import MaxPool as MaxPool
+    from shoal.nets import Net as Net
+    from shoal.nets import Normal as Normal
+    from shoal.nets import Orthogonal as Orthogonal
+    from shoal.nets import ReLU as ReLU
+    from shoal.nets import Residual as Residual
+    from shoal.nets import Sequential as Sequential
+    from shoal.nets import Sigmoid as Sigmoid
+    from shoal.nets import Softmax as Softmax
+    from shoal.nets import Tanh as Tanh
+    from shoal.nets import Uniform as Uniform
+    from shoal.nets import Zeros as Zeros
+    from shoal.nets.zoo import mlp as mlp
+    from shoal.optim import SGD as SGD
+    from shoal.optim import AdaDelta as AdaDelta
+    from shoal.optim import AdaGrad as AdaGrad
+    from shoal.optim import Adam as Adam
+    from shoal.optim import AdamW as AdamW
+    from shoal.optim import ClipByNorm as ClipByNorm
+    from shoal.optim import ClipByValue as ClipByValue
+    from shoal.optim import ConstantRate as ConstantRate
+    from shoal.optim import Cosine as Cosine
+    from shoal.optim import ExponentialDecay as ExponentialDecay
+    from shoal.optim import GradientDescent as GradientDescent
+    from shoal.optim import InverseTime as InverseTime
+    from shoal.optim import Momentum as Momentum
+    from shoal.optim import Nesterov as Nesterov
+    from shoal.optim import OneCycle as OneCycle
+    from shoal.optim import ReduceOnPlateau as ReduceOnPlateau
+    from shoal.optim import RMSprop as RMSprop
+    from shoal.optim import StepDecay as StepDecay
+    from shoal.optim import WarmUp as WarmUp
+    from shoal.recipe import Convergence as Convergence
+    from shoal.recipe import EarlyStopping as EarlyStopping
+    from shoal.recipe import Recipe as Recipe
+    from shoal.train.fit import fit as fit
+    from shoal.train.fit import fit_many as fit_many
+    from shoal.train.fit import resume as resume
+    from shoal.train.member import Status as Status
+    from shoal.train.model import Model as Model
+    from shoal.train.pool import Settings as Settings
+    from shoal.train.record import Record as Record
+    from shoal.train.run import Run as Run
+
+_HOMES = {
+    "shoal.data": "data Data Preparation Split",
+    "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
+    "ShoalError",
+    "shoal.explain.curves": "draw_curves",
+    "shoal.losses": "BinaryCrossEntropy CrossEntropy HalfSquaredError Huber MeanAbsoluteError "
+    "MeanSquaredError",
+    "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
+    "shoal.nets": "Auto AvgPool BatchNorm Constant Conv Dense Dropout Flatten GlobalAvgPool "
+    "GlobalMaxPool Glorot He Identity LayerNorm LeCun LeakyReLU MaxPool Net Normal Orthogonal "
+    "ReLU Residual Sequential Sigmoid Softmax Tanh Uniform Zeros",
+    "shoal.nets.zoo": "mlp",
+    "shoal.optim": "AdaDelta AdaGrad Adam AdamW ClipByNorm ClipByValue ConstantRate Cosine "
+    "ExponentialDecay GradientDescent InverseTime Momentum Nesterov OneCycle RMSprop "
+    "ReduceOnPlateau SGD StepDecay WarmUp",
+    "shoal.recipe": "Convergence EarlyStopping Recipe",
+    "shoal.train.fit": "fit fit_many resume",
+    "shoal.train.member": "Status",
+    "shoal.train.model": "Model",
+    "shoal.train.pool": "Settings",
+    "shoal.train.record": "Record",
+    "shoal.train.run": "Run",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'shoal' has no attribute {name!r}")
+    module = importlib.import_module(_HOME[name])
+    value = module if name == "data" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

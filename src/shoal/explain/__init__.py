@@ -1,0 +1,1 @@
+"""How a training is shown: pictures of its record."""

@@ -1,0 +1,137 @@
+"""Curves of a training: loss, metric and learning rate over epochs, as one picture.
+
+The data first, the drawing second: ``curves_info`` gathers what is shown from records, and
+``draw_curves`` draws it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from shoal.arrays import Numbers
+from shoal.errors import DataError, FileError
+from shoal.train.run import Run
+
+MOST_LABELS = 10
+"""More runs than this are coloured by their order without a legend."""
+
+
+class Curve(NamedTuple):
+    """One line: a quantity of one member over the epochs.
+
+    Attributes:
+        label: the run's name; order: its place from 0 to 1 among the runs, for the colour.
+        train, validation: (E,) values, NaN where there are none.
+        best_epoch: marked, counted from 1; 0 for none.
+    """
+
+    label: str
+    order: float
+    train: Numbers
+    validation: Numbers
+    best_epoch: int
+
+
+class Panel(NamedTuple):
+    """One set of axes: a title, and whether its scale is logarithmic."""
+
+    title: str
+    log: bool
+    curves: tuple[Curve, ...]
+
+
+class CurvesInfo(NamedTuple):
+    """Everything that the picture shows."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+def curves_info(runs: Sequence[Run], title: str = "") -> CurvesInfo:
+    """What a picture of runs shows: the loss, and the first metric that all of them have.
+
+    Raises:
+        DataError: no runs, or none that completed an epoch.
+    """
+    if not runs or all(run.record.epochs == 0 for run in runs):
+        raise DataError(
+            "curves",
+            required="a run that completed an epoch",
+            got=f"{len(runs)} runs",
+            remedy="train for an epoch first",
+        )
+    names = [metric.name for metric in runs[0].metrics]
+    shared = [n for n in names if all(f"train_{n}" in run.record for run in runs)]
+    panels = [Panel("loss", True, _curves(runs, "loss"))]
+    panels += [Panel(name.replace("_", " "), False, _curves(runs, name)) for name in shared[:1]]
+    return CurvesInfo(title or runs[0].prepared.data.name, tuple(panels))
+
+
+def _curves(runs: Sequence[Run], quantity: str) -> tuple[Curve, ...]:
+    lines = []
+    for number, run in enumerate(runs):
+        train = run.record[f"train_{quantity}"]
+        name = f"validation_{quantity}"
+        validation = run.record[name] if name in run.record else np.full_like(train, np.nan)
+        for k in range(run.record.members):
+            order = number / max(1, len(runs) - 1)
+            curve = Curve(run.recipe.name, order, train[:, k], validation[:, k], run.best_epochs[k])
+            lines.append(curve)
+    return tuple(lines)
+
+
+def draw_curves(runs: Run | Sequence[Run], path: str | Path, title: str = "") -> Path:
+    """Draw training (thin) and validation (thick) curves of one run or of many.
+
+    Args:
+        runs: one run, or several; their colours go from dark to light in their order.
+        path: where to write the picture; .png, .svg or .pdf.
+        title: above the picture; by default the name of the data.
+
+    Raises:
+        DataError: nothing to draw.
+        FileError: the picture cannot be written.
+    """
+    info = curves_info([runs] if isinstance(runs, Run) else list(runs), title)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * len(info.panels), 3.8), layout="constrained")
+    figure.suptitle(info.title)
+    for number, panel in enumerate(info.panels):
+        axes: Any = figure.add_subplot(1, len(info.panels), number + 1)
+        _draw_panel(axes, panel)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"writing {path}",
+            required="a folder that can be written and an ending .png, .svg or .pdf",
+            got=str(error).split("\n", 1)[0],
+            remedy="choose another path",
+        ) from error
+    return Path(path)
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    from matplotlib import colormaps
+
+    few = len(panel.curves) <= MOST_LABELS
+    for curve in panel.curves:
+        colour = colormaps["viridis"](0.85 * curve.order)
+        epochs = np.arange(1, len(curve.train) + 1)
+        label = curve.label if len(panel.curves) > 1 else "validation"
+        axes.plot(epochs, curve.train, color=colour, lw=0.8, alpha=0.6 if few else 0.25)
+        axes.plot(epochs, curve.validation, color=colour, lw=1.8 if few else 0.9, label=label)
+        if few and curve.best_epoch:
+            best = curve.best_epoch
+            axes.plot(best, curve.validation[best - 1], "o", ms=5, mfc="white", color=colour)
+    axes.set_title(f"{panel.title} (thin: training, thick: validation)", fontsize=9)
+    axes.set_xlabel("epoch")
+    if panel.log:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    if few:
+        axes.legend(fontsize=8)

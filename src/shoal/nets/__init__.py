@@ -1,0 +1,33 @@
+"""What a network is: layers, their shapes, their weights, and how they are run."""
+
+from shoal.nets.activations import Identity as Identity
+from shoal.nets.activations import LeakyReLU as LeakyReLU
+from shoal.nets.activations import ReLU as ReLU
+from shoal.nets.activations import Sigmoid as Sigmoid
+from shoal.nets.activations import Softmax as Softmax
+from shoal.nets.activations import Tanh as Tanh
+from shoal.nets.compose import Residual as Residual
+from shoal.nets.compose import Sequential as Sequential
+from shoal.nets.conv import Conv as Conv
+from shoal.nets.dense import Dense as Dense
+from shoal.nets.dense import Dropout as Dropout
+from shoal.nets.dense import Flatten as Flatten
+from shoal.nets.initialisers import Auto as Auto
+from shoal.nets.initialisers import Constant as Constant
+from shoal.nets.initialisers import Glorot as Glorot
+from shoal.nets.initialisers import He as He
+from shoal.nets.initialisers import LeCun as LeCun
+from shoal.nets.initialisers import Normal as Normal
+from shoal.nets.initialisers import Orthogonal as Orthogonal
+from shoal.nets.initialisers import Uniform as Uniform
+from shoal.nets.initialisers import Zeros as Zeros
+from shoal.nets.layer import Layer as Layer
+from shoal.nets.layer import Mode as Mode
+from shoal.nets.net import Net as Net
+from shoal.nets.normalisation import BatchNorm as BatchNorm
+from shoal.nets.normalisation import LayerNorm as LayerNorm
+from shoal.nets.pooling import AvgPool as AvgPool
+from shoal.nets.pooling import GlobalAvgPool as GlobalAvgPool
+from shoal.nets.pooling import GlobalMaxPool as GlobalMaxPool
+from shoal.nets.pooling import MaxPool as MaxPool
+from shoal.nets.summary import Summary as Summary

@@ -1,0 +1,175 @@
+"""Initialisers: how the weights of a layer are drawn before training.
+
+Notation: n_in (fan-in) and n_out (fan-out) are the numbers of inputs and outputs of one unit's
+weights; for a convolution both carry the factor (cells of the kernel). The gain g makes up for what
+the following activation does to the variance (He et al. 2015; ``torch.nn.init.calculate_gain``
+lists the same numbers): 1 for linear and sigmoid, 5/3 for tanh, sqrt(2) for ReLU,
+sqrt(2 / (1 + slope²)) for LeakyReLU.
+
+    name         variance of a weight           source
+    Glorot       2 g² / (n_in + n_out)          Glorot and Bengio 2010
+    He           g² / n_in, g = sqrt(2)         He et al. 2015, arXiv:1502.01852
+    LeCun        1 / n_in                       LeCun et al. 1998, Efficient BackProp
+    Auto         g² / n_in                      g of the activation that follows the layer
+    Orthogonal   g² / max(n_in, n_out)          Saxe et al. 2014, arXiv:1312.6120
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from shoal.arrays import Array, Shape
+from shoal.describe import Description, by_name, static, traced
+from shoal.rules import Number, OneOf
+
+POSITIVE = Number(0.0, low_open=True)
+DISTRIBUTION = OneOf(("normal", "uniform"))
+
+
+class Draw(NamedTuple):
+    """What an initialiser needs to know: key, shape, fans, gain of what follows, precision."""
+
+    key: Array
+    shape: Shape
+    fan_in: int
+    fan_out: int
+    gain: float
+    dtype: np.dtype
+
+
+class Initialiser(Description, abstract=True):
+    """The interface of an initialiser."""
+
+    def sample(self, draw: Draw) -> Array:
+        """Weights of shape ``draw.shape``."""
+        raise NotImplementedError
+
+
+class Zeros(Initialiser):
+    """All zeros; right for biases, wrong for weights: every unit then learns the same."""
+
+    def sample(self, draw: Draw) -> Array:
+        return jnp.zeros(draw.shape, draw.dtype)
+
+
+class Constant(Initialiser):
+    """All weights equal to ``value``."""
+
+    value: float = traced(must=Number())
+
+    def sample(self, draw: Draw) -> Array:
+        return jnp.full(draw.shape, self.value, draw.dtype)
+
+
+class Normal(Initialiser):
+    """Normal with mean 0 and standard deviation ``std``."""
+
+    std: float = traced(default=0.01, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        return self.std * jax.random.normal(draw.key, draw.shape, draw.dtype)
+
+
+class Uniform(Initialiser):
+    """Uniform in [-limit, limit)."""
+
+    limit: float = traced(default=0.05, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        return self.limit * jax.random.uniform(draw.key, draw.shape, draw.dtype, -1.0, 1.0)
+
+
+def _with_std(draw: Draw, std: float, distribution: str) -> Array:
+    if distribution == "normal":
+        return std * jax.random.normal(draw.key, draw.shape, draw.dtype)
+    # A uniform law on [-a, a] has the variance a² / 3.
+    limit = std * math.sqrt(3.0)
+    return limit * jax.random.uniform(draw.key, draw.shape, draw.dtype, -1.0, 1.0)
+
+
+class Glorot(Initialiser):
+    """Glorot, also called Xavier: variance 2 gain² / (n_in + n_out).
+
+    Keeps the variance of signals forward and of gradients backward about equal for activations
+    that are linear near 0.
+    """
+
+    distribution: str = static(default="uniform", must=DISTRIBUTION)
+    gain: float = traced(default=1.0, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        std = self.gain * math.sqrt(2.0 / (draw.fan_in + draw.fan_out))
+        return _with_std(draw, std, self.distribution)
+
+
+class He(Initialiser):
+    """He, also called Kaiming: variance gain² / n_in with gain sqrt(2), for ReLU."""
+
+    distribution: str = static(default="normal", must=DISTRIBUTION)
+    gain: float = traced(default=math.sqrt(2.0), must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        return _with_std(draw, self.gain / math.sqrt(draw.fan_in), self.distribution)
+
+
+class LeCun(Initialiser):
+    """LeCun: variance gain² / n_in with gain 1, for linear and self-normalising layers."""
+
+    distribution: str = static(default="normal", must=DISTRIBUTION)
+    gain: float = traced(default=1.0, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        return _with_std(draw, self.gain / math.sqrt(draw.fan_in), self.distribution)
+
+
+class Auto(Initialiser):
+    """Variance gain² / n_in, the gain being that of the activation that follows the layer.
+
+    He's initialiser before a ReLU, LeCun's before a sigmoid or at the end of a network; ``scale``
+    multiplies the standard deviation.
+    """
+
+    scale: float = traced(default=1.0, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        return _with_std(draw, self.scale * draw.gain / math.sqrt(draw.fan_in), "normal")
+
+
+class Orthogonal(Initialiser):
+    """Rows (or columns) orthonormal times ``gain``; for a kernel, its cells and inputs are rows."""
+
+    gain: float = traced(default=1.0, must=POSITIVE)
+
+    def sample(self, draw: Draw) -> Array:
+        columns = draw.shape[-1]
+        rows = math.prod(draw.shape) // columns
+        tall = jax.random.normal(draw.key, (max(rows, columns), min(rows, columns)), draw.dtype)
+        q, r = jnp.linalg.qr(tall)
+        # The signs of r's diagonal make the law uniform over orthogonal matrices (Mezzadri 2007).
+        q = q * jnp.sign(jnp.diagonal(r))[None, :]
+        q = q if rows >= columns else q.T
+        return self.gain * q.reshape(draw.shape)
+
+
+BY_NAME: dict[str, Initialiser] = {
+    "auto": Auto(),
+    "zeros": Zeros(),
+    "normal": Normal(),
+    "uniform": Uniform(),
+    "glorot_uniform": Glorot("uniform"),
+    "glorot_normal": Glorot("normal"),
+    "xavier_uniform": Glorot("uniform"),
+    "xavier_normal": Glorot("normal"),
+    "he_normal": He("normal"),
+    "he_uniform": He("uniform"),
+    "kaiming_normal": He("normal"),
+    "kaiming_uniform": He("uniform"),
+    "lecun_normal": LeCun("normal"),
+    "lecun_uniform": LeCun("uniform"),
+    "orthogonal": Orthogonal(),
+}
+
+initialiser = by_name(BY_NAME, "an initialiser")

@@ -1,0 +1,114 @@
+"""What a layer is: a description that knows its shapes, its parameters and its formula.
+
+A layer answers, without data and without a device, what comes out for a given input shape, which
+parameters it needs and what it costs; and it computes its output as a pure function
+
+    y, statistics = layer.apply(parameters, statistics, x, mode)       x: (B, *in), y: (B, *out)
+
+``parameters`` are what training changes, ``statistics`` what a layer gathers by itself (the running
+mean of batch-norm). Both are dictionaries, empty for most layers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+
+from shoal.arrays import Array, Shape, Tree
+from shoal.describe import Description
+from shoal.nets.initialisers import Initialiser
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One array of parameters.
+
+    Attributes:
+        shape: its shape.
+        init: how it is drawn.
+        fan_in, fan_out: inputs and outputs of one unit, for the variance of the draw.
+        decays: whether L2 and weight decay act on it (weights do, biases and scales do not).
+    """
+
+    shape: Shape
+    init: Initialiser
+    fan_in: int = 1
+    fan_out: int = 1
+    decays: bool = False
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One array that a layer gathers while training, and the value it starts from."""
+
+    shape: Shape
+    start: float
+
+
+class Window(NamedTuple):
+    """How a layer widens the receptive field: the extent of its window and its stride, in cells."""
+
+    extent: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class Mode(NamedTuple):
+    """How a network is run.
+
+    Attributes:
+        training: True while learning: dropout drops, batch-norm uses the batch.
+        key: randomness of this step, or None where the network needs none.
+        mask: shape (B,), True for real examples; None when the batch holds no padding.
+    """
+
+    training: bool
+    key: Array | None = None
+    mask: Array | None = None
+
+    def enter(self, index: int) -> "Mode":
+        """The mode for the layer at a position: its own randomness."""
+        if self.key is None:
+            return self
+        return self._replace(key=jax.random.fold_in(self.key, index))
+
+
+class Layer(Description, abstract=True):
+    """The interface of a layer. ``in_shape`` is the shape of one example, batch left out."""
+
+    @property
+    def gain(self) -> Any:
+        """For activations: what they do to the variance (see ``initialisers``); None for others."""
+        return None
+
+    @property
+    def random(self) -> bool:
+        """Whether the layer draws random numbers while training."""
+        return False
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        """The shape of one output; ``strict`` refuses windows that leave columns over.
+
+        Raises:
+            ShapeError: the layer cannot take this input.
+        """
+        raise NotImplementedError
+
+    def parameters(self, in_shape: Shape) -> dict[str, Any]:
+        """The weights by name; for layers made of layers, a nested dictionary."""
+        return {}
+
+    def statistics(self, in_shape: Shape) -> dict[str, Any]:
+        """The statistics by name, nested like ``parameters``."""
+        return {}
+
+    def multiply_adds(self, in_shape: Shape) -> int:
+        """Multiplications followed by an addition, for one example forward."""
+        return 0
+
+    def window(self, in_shape: Shape) -> Window | None:
+        """How the layer widens the receptive field; None when it does not."""
+        return None
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        """The output, shape (B, *out), and the statistics after it."""
+        raise NotImplementedError

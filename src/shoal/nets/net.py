@@ -1,0 +1,141 @@
+"""Net: a network as a description. It can say its shapes, draw its weights, and be run.
+
+    net = Net(Dense(64), ReLU(), Dense(10))
+    parameters, statistics = net.init(key, in_shape)
+    y, statistics = net.apply(parameters, statistics, x, Mode(training=False))
+
+Drawing weights: the key of a layer is the network's key folded with the layer's place in the tree
+of names, so that two networks that share their first layers share those weights too.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from shoal.arrays import Array, Shape, Tree
+from shoal.describe import Description, assign, part
+from shoal.errors import RecipeError
+from shoal.nets import compose
+from shoal.nets.initialisers import Draw
+from shoal.nets.layer import Layer, Mode, Statistic, Weight
+from shoal.nets.summary import Summary, summarise
+
+
+class Net(Description):
+    """A network: layers one after another. It holds no arrays and can be shared freely.
+
+    Example:
+        >>> from shoal.nets import Conv, Net
+        >>> net = Net(Conv(2, kernel=3, stride=2, padding=1))
+        >>> net.output_shape((7, 7, 3)), net.parameter_count((7, 7, 3))
+        ((4, 4, 2), 56)
+    """
+
+    layers: tuple[Layer, ...] = part(must=compose.LAYERS)
+
+    def __init__(self, *layers: Layer) -> None:
+        assign(self, {"layers": layers})
+
+    @property
+    def random(self) -> bool:
+        """Whether any layer draws random numbers while training."""
+        return any(layer.random for layer in self.layers)
+
+    def shapes(self, in_shape: Shape, strict: bool = False) -> list[Shape]:
+        """The shape of one example before the first layer and after each.
+
+        Args:
+            in_shape: shape of one input, batch left out.
+            strict: refuse windows that leave columns over.
+
+        Raises:
+            ShapeError: a layer cannot take what reaches it.
+        """
+        return compose.shapes(self.layers, in_shape, strict)
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        """The shape of one output; arguments and errors as for ``shapes``."""
+        return self.shapes(in_shape, strict)[-1]
+
+    def parameter_count(self, in_shape: Shape) -> int:
+        """How many numbers training changes."""
+        return self.summary(in_shape).parameters
+
+    def summary(self, in_shape: Shape, strict: bool = False) -> Summary:
+        """The table of layers: shapes, parameters, multiply-adds, bytes, receptive field.
+
+        Nothing is computed on a device. Arguments and errors as for ``shapes``.
+        """
+        return summarise(self.layers, in_shape, strict)
+
+    def init(self, key: Array, in_shape: Shape, dtype: Any = np.float32) -> tuple[Tree, Tree]:
+        """Draw the parameters and set the statistics to their start.
+
+        Args:
+            key: a JAX random key.
+            in_shape: shape of one input.
+            dtype: precision of every array.
+
+        Returns:
+            parameters and statistics, nested dictionaries by layer name.
+        """
+        gains = _gains(self.layers)
+        weights = compose.collect(self.layers, in_shape, lambda la, s: la.parameters(s))
+        parameters = {
+            name: _draw(tree, name, key, gains[name], np.dtype(dtype))
+            for name, tree in weights.items()
+        }
+        starts = compose.collect(self.layers, in_shape, lambda la, s: la.statistics(s))
+        statistics = jax.tree.map(
+            lambda s: jnp.full(s.shape, s.start, dtype),
+            starts,
+            is_leaf=lambda s: isinstance(s, Statistic),
+        )
+        return parameters, statistics
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        """The output for a batch ``x``, shape (B, *in), and the statistics after it."""
+        return compose.run(self.layers, parameters, statistics, x, mode)
+
+    def decays(self, in_shape: Shape) -> Tree:
+        """Which parameters L2 and weight decay act on: a tree of booleans like the parameters."""
+        weights = compose.collect(self.layers, in_shape, lambda la, s: la.parameters(s))
+        return jax.tree.map(lambda w: w.decays, weights, is_leaf=lambda w: isinstance(w, Weight))
+
+    def without_last(self) -> "Net":
+        """The network without its last layer.
+
+        Raises:
+            RecipeError: it has only one.
+        """
+        if len(self.layers) == 1:
+            raise RecipeError(
+                repr(self),
+                required="a layer before its last one",
+                got="one layer",
+                remedy="put Dense(...) before it",
+            )
+        return self.replace(layers=self.layers[:-1])
+
+
+def _gains(layers: Sequence[Layer]) -> dict[str, Any]:
+    """For each layer by name, the gain of the next activation after it; 1 where there is none."""
+    following: Any = 1.0
+    gains: dict[str, Any] = {}
+    for name, layer in reversed(list(compose.named(layers))):
+        gains[name] = following
+        if layer.gain is not None:
+            following = layer.gain
+    return gains
+
+
+def _draw(tree: Any, path: str, key: Array, gain: Any, dtype: np.dtype[Any]) -> Any:
+    """Every weight of a nest drawn from the key of its path."""
+    if isinstance(tree, Weight):
+        own = jax.random.fold_in(key, zlib.crc32(path.encode()) & 0x7FFFFFFF)
+        return tree.init.sample(Draw(own, tree.shape, tree.fan_in, tree.fan_out, gain, dtype))
+    return {name: _draw(t, f"{path}/{name}", key, gain, dtype) for name, t in tree.items()}

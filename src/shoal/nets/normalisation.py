@@ -1,0 +1,125 @@
+"""Layers that normalise: BatchNorm over the batch, LayerNorm over each example.
+
+Both compute  y = scale · (x - mean) / sqrt(variance + epsilon) + offset  and differ in what mean
+and variance are taken over. ``scale`` and ``offset`` have one number per channel (the last axis).
+"""
+
+import jax.numpy as jnp
+from jax import lax
+
+from shoal.arrays import Array, Shape, Tree, times
+from shoal.describe import traced
+from shoal.errors import ShapeError
+from shoal.nets.initialisers import Constant, Zeros
+from shoal.nets.layer import Layer, Mode, Statistic, Weight
+from shoal.rules import Number
+
+
+def _channels(layer: Layer, in_shape: Shape) -> int:
+    if not in_shape:
+        raise ShapeError(
+            repr(layer),
+            required="an input with channels",
+            got=times(in_shape),
+            remedy="normalise after a layer with units or filters",
+        )
+    return in_shape[-1]
+
+
+def _scale_and_offset(channels: int) -> dict[str, Weight]:
+    return {
+        "scale": Weight((channels,), Constant(1.0)),
+        "offset": Weight((channels,), Zeros()),
+    }
+
+
+def _per_channel(vector: Array, like: Array) -> Array:
+    """A (C,) vector with the rank of ``like``, to be broadcast over its last axis."""
+    return vector.reshape((1,) * (like.ndim - 1) + vector.shape)
+
+
+class BatchNorm(Layer):
+    """Normalise each channel over the batch (and over space), Ioffe and Szegedy 2015.
+
+    While training, mean and variance are those of the batch, rows of padding left out; for
+    prediction they are running averages, updated by
+
+        running <- (1 - momentum) · running + momentum · batch
+
+    with the unbiased variance of the batch (divided by n - 1), as in PyTorch; Keras calls
+    1 - momentum "momentum" and uses the biased one.
+
+    Args:
+        momentum: weight of the newest batch, in [0, 1].
+        epsilon: added to the variance, > 0.
+    """
+
+    momentum: float = traced(default=0.1, must=Number(0.0, 1.0))
+    epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        _channels(self, in_shape)
+        return in_shape
+
+    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
+        return _scale_and_offset(_channels(self, in_shape))
+
+    def statistics(self, in_shape: Shape) -> dict[str, Statistic]:
+        channels = (_channels(self, in_shape),)
+        return {"mean": Statistic(channels, 0.0), "variance": Statistic(channels, 1.0)}
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        if mode.training:
+            mean, variance, count = _batch_moments(x, mode.mask)
+            unbiased = variance * (count / jnp.maximum(count - 1.0, 1.0))
+            statistics = {
+                "mean": statistics["mean"] + self.momentum * (mean - statistics["mean"]),
+                "variance": statistics["variance"]
+                + self.momentum * (unbiased - statistics["variance"]),
+            }
+        else:
+            mean, variance = statistics["mean"], statistics["variance"]
+        factor = parameters["scale"] * lax.rsqrt(variance + self.epsilon)
+        shift = parameters["offset"] - mean * factor
+        return x * _per_channel(factor, x) + _per_channel(shift, x), statistics
+
+
+def _batch_moments(x: Array, mask: Array | None) -> tuple[Array, Array, Array]:
+    """Mean and biased variance per channel, shape (C,), and the number of values each is over."""
+    axes = tuple(range(x.ndim - 1))
+    if mask is None:
+        count = jnp.asarray(x.size // x.shape[-1], x.dtype)
+        mean = jnp.mean(x, axis=axes)
+        return mean, jnp.mean((x - _per_channel(mean, x)) ** 2, axis=axes), count
+    rows = mask.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+    count = jnp.sum(rows) * (x.size // (x.shape[0] * x.shape[-1]))
+    mean = jnp.sum(x * rows, axis=axes) / count
+    squares = jnp.sum((x - _per_channel(mean, x)) ** 2 * rows, axis=axes)
+    return mean, squares / count, count
+
+
+class LayerNorm(Layer):
+    """Normalise the channels of each example, position by position (Ba, Kiros and Hinton 2016).
+
+    Mean and (biased) variance are taken over the last axis. Nothing depends on the batch.
+
+    Args:
+        epsilon: added to the variance, > 0.
+    """
+
+    epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        _channels(self, in_shape)
+        return in_shape
+
+    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
+        return _scale_and_offset(_channels(self, in_shape))
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        mean = jnp.mean(x, axis=-1, keepdims=True)
+        variance = jnp.mean((x - mean) ** 2, axis=-1, keepdims=True)
+        normal = (x - mean) * lax.rsqrt(variance + self.epsilon)
+        return normal * _per_channel(parameters["scale"], x) + _per_channel(
+            parameters["offset"], x
+        ), {}

@@ -1,0 +1,45 @@
+"""Gradient clipping: what keeps one bad batch from throwing the weights away."""
+
+import jax.numpy as jnp
+
+from shoal.arrays import Array
+from shoal.describe import Description, traced
+from shoal.rules import Number
+
+
+class Clip(Description, abstract=True):
+    """The interface of a clipping rule."""
+
+    def clip(self, gradient: Array, norm: Array) -> Array:
+        """One array of the gradient, clipped; ``norm`` is that of the whole gradient."""
+        raise NotImplementedError
+
+
+class ClipByValue(Clip):
+    """Each number of the gradient is cut to [-limit, limit].
+
+    Args:
+        limit: > 0.
+    """
+
+    limit: float = traced(must=Number(0.0, low_open=True))
+
+    def clip(self, gradient: Array, norm: Array) -> Array:
+        del norm
+        return jnp.clip(gradient, -self.limit, self.limit)
+
+
+class ClipByNorm(Clip):
+    """The whole gradient is scaled down when its Euclidean norm exceeds ``limit``.
+
+    g <- g min(1, limit / |g|), Pascanu, Mikolov and Bengio 2013 (arXiv:1211.5063), algorithm 1.
+
+    Args:
+        limit: > 0.
+    """
+
+    limit: float = traced(must=Number(0.0, low_open=True))
+
+    def clip(self, gradient: Array, norm: Array) -> Array:
+        # max(|g|, limit) instead of |g|: the same, and never 0 / 0.
+        return gradient * (self.limit / jnp.maximum(norm, self.limit))

@@ -1,0 +1,174 @@
+"""One epoch of one member: its steps, then validation, schedule, stopping rules, and its Info.
+
+Stopping is decided here, inside the compiled program, so that it depends on the member alone and
+not on how many epochs a chunk runs before the host looks.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+
+from shoal.arrays import Array, Tree
+from shoal.nets import Mode
+from shoal.recipe import Recipe
+from shoal.train.member import (
+    TRAINING,
+    VALIDATION,
+    Member,
+    Status,
+    Watch,
+    Work,
+    facts,
+    new_sums,
+    select,
+)
+from shoal.train.step import learning_rate, train_step
+
+ACTIVATIONS_AT_ONCE = 2**21
+"""Validation runs in blocks of as many examples as keep the widest layer below this."""
+
+
+class Batches(NamedTuple):
+    """Training data on the device.
+
+    Attributes:
+        x: (N, *in); t: (N,) or (N, T). On the host until they are put on a device.
+    """
+
+    x: Any
+    t: Any
+
+
+def run_steps(
+    recipe: Recipe, member: Member, data: Batches, order: Array, count: Array, work: Work
+) -> Member:
+    """The member after ``count`` steps.
+
+    Args:
+        order: (S, B) rows of each batch, -1 for padding.
+        count: how many of the S steps to run, int32.
+    """
+
+    def body(s: Array, member: Member) -> Member:
+        rows = order[s]
+        mask = rows >= 0 if work.ragged else None
+        at = jnp.maximum(rows, 0) if work.ragged else rows
+        x = data.x.at[at].get(mode="promise_in_bounds")
+        t = data.t.at[at].get(mode="promise_in_bounds")
+        return train_step(recipe, member, x, t, mask, work)
+
+    return lax.fori_loop(0, count, body, member)
+
+
+def end_epoch(
+    recipe: Recipe, member: Member, validation: Batches | None, work: Work
+) -> tuple[Member, dict[str, Array]]:
+    """The member after the bookkeeping of an epoch, and what people read about it.
+
+    The Info of a member that does not train is NaN.
+    """
+    running = member.status == Status.RUNNING
+    info = _training_info(recipe, member, work)
+    if validation is not None:
+        info |= _validation_info(recipe, member, validation, work)
+    watched = info["validation_loss"] if validation is not None else info["train_loss"]
+    watch = _observe(member.watch, member.epoch, info["train_loss"], watched, recipe)
+    improved = watch.best_epoch > member.watch.best_epoch
+    current = (member.parameters, member.statistics)
+    after = member._replace(
+        schedule=recipe.schedule.observe(member.schedule, watched),
+        best=select(improved, current, member.best) if member.best else (),
+        watch=watch,
+        sums=new_sums(recipe, work),
+        epoch=member.epoch + 1,
+        status=_decide(recipe, watch, member.epoch + 1),
+    )
+    nan = jnp.full((), jnp.nan, work.dtype)
+    shown = {name: jnp.where(running, value, nan) for name, value in info.items()}
+    return select(running, after, member), shown
+
+
+def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
+    sums, known = member.sums, facts(recipe, work, TRAINING)
+    info = {"train_loss": sums.loss / sums.rows}
+    additive = [metric for metric in work.metrics if metric.additive]
+    for metric, values in zip(additive, sums.metrics, strict=True):
+        info[f"train_{metric.name}"] = metric.value(values, known)
+    if recipe.l2 is not None:
+        info["penalty"] = sums.penalty / sums.steps
+    info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
+    info["gradient_norm"] = sums.norm / sums.steps
+    return info
+
+
+def _validation_info(
+    recipe: Recipe, member: Member, validation: Batches, work: Work
+) -> dict[str, Array]:
+    z = outputs(recipe, member.parameters, member.statistics, validation.x, work)
+    known = facts(recipe, work, VALIDATION)
+    info = {"validation_loss": jnp.mean(recipe.loss.per_example(z, validation.t))}
+    ones = jnp.ones(z.shape[0], work.dtype)
+    for metric in work.metrics:
+        sums = metric.sums(z, validation.t, ones, known)
+        info[f"validation_{metric.name}"] = metric.value(sums, known)
+    return info
+
+
+def outputs(recipe: Recipe, parameters: Tree, statistics: Tree, x: Array, work: Work) -> Array:
+    """What the network gives for all of ``x``, (N, C), block by block to bound the memory."""
+    rows = x.shape[0]
+    widest = max(math.prod(shape) for shape in recipe.body.shapes(work.in_shape))
+    blocks = -(-rows // max(1, min(rows, ACTIVATIONS_AT_ONCE // widest)))
+    size = -(-rows // blocks)
+
+    def block(part: Array) -> Array:
+        return recipe.body.apply(parameters, statistics, part, Mode(False))[0]
+
+    if blocks == 1:
+        return block(x)
+    padded = jnp.concatenate([x, jnp.zeros((blocks * size - rows, *x.shape[1:]), x.dtype)])
+    z = lax.map(block, padded.reshape(blocks, size, *x.shape[1:]))
+    return z.reshape(blocks * size, *z.shape[2:])[:rows]
+
+
+def _observe(watch: Watch, epoch: Array, train: Array, watched: Array, recipe: Recipe) -> Watch:
+    rule = recipe.early_stopping
+    margin = rule.min_change if rule is not None else 0.0
+    better = watched < watch.best - margin
+    threshold = recipe.convergence.threshold if recipe.convergence is not None else 0.0
+    calm = jnp.abs(train - watch.last) < threshold
+    return Watch(
+        best=jnp.where(better, watched, watch.best),
+        waited=jnp.where(better, 0, watch.waited + 1),
+        best_epoch=jnp.where(better, epoch + 1, watch.best_epoch),
+        last=train,
+        calm=jnp.where(calm, watch.calm + 1, 0),
+    )
+
+
+def _decide(recipe: Recipe, watch: Watch, epochs: Array) -> Array:
+    """The status after an epoch; the first rule that holds, from the top, gives the reason."""
+    status = jnp.where(epochs >= recipe.epochs, jnp.int32(Status.EPOCH_LIMIT), Status.RUNNING)
+    if recipe.convergence is not None:
+        converged = watch.calm >= recipe.convergence.epochs
+        status = jnp.where(converged, jnp.int32(Status.CONVERGED), status)
+    if recipe.early_stopping is not None:
+        stale = watch.waited > recipe.early_stopping.patience
+        status = jnp.where(stale, jnp.int32(Status.EARLY_STOP), status)
+    return status
+
+
+def run_epoch(
+    recipe: Recipe,
+    member: Member,
+    data: Batches,
+    validation: Batches | None,
+    order: Array,
+    count: Array,
+    work: Work,
+) -> tuple[Member, dict[str, Array]]:
+    """``count`` steps and, after them, the end of the epoch."""
+    member = run_steps(recipe, member, data, order, count, work)
+    return end_epoch(recipe, member, validation, work)

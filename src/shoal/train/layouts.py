@@ -1,0 +1,87 @@
+"""Layouts: the programs of this process, and which layout is faster, measured and remembered.
+
+Whether K networks run faster together or one after another depends on their size and on the
+machine: small products gain from being batched, large ones and convolutions lose. So both are timed
+once for a signature; the answer is kept for the process and, in the user's cache folder, for the
+next ones, so that a repeated run computes with the same program to the last bit.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from shoal.errors import FileError
+from shoal.files import write_atomically
+from shoal.train.devices import cache_folder
+from shoal.train.programs import LAYOUTS, Plan, Programs
+
+MOST_KEPT = 64
+_kept: dict[Any, Programs] = {}
+
+
+def programs(signature: Any, mesh: Mesh, plan: Plan) -> Programs:
+    """The programs of a signature, the same object for the same question."""
+    key = (signature, mesh, plan)
+    if key not in _kept:
+        while len(_kept) >= MOST_KEPT:
+            _kept.pop(next(iter(_kept)))
+        _kept[key] = Programs(mesh, plan)
+    return _kept[key]
+
+
+def remembered(signature: Any, mesh: Mesh, plan: Plan) -> str | None:
+    """The faster layout, where it was measured before."""
+    return _read().get(_key(signature, mesh, plan))
+
+
+def choose(
+    signature: Any,
+    mesh: Mesh,
+    candidates: Mapping[str, Programs],
+    seconds: Callable[[Programs], float],
+) -> Programs:
+    """The candidate that takes the fewest seconds; remembered."""
+    times = {layout: seconds(found) for layout, found in candidates.items()}
+    best = min(times, key=lambda layout: times[layout])
+    _write(_read() | {_key(signature, mesh, candidates[best].plan): best})
+    return candidates[best]
+
+
+def _key(signature: Any, mesh: Mesh, plan: Plan) -> str:
+    device = mesh.devices.flat[0]
+    parts = (
+        str(signature),
+        str(plan._replace(layout="")),
+        device.device_kind,
+        str(mesh.devices.size),
+        jax.__version__,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _read() -> dict[str, str]:
+    folder = cache_folder()
+    if folder is None:
+        return {}
+    try:
+        found = json.loads((folder / "layouts.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: layout for key, layout in found.items() if layout in LAYOUTS}
+
+
+def _write(known: dict[str, str]) -> None:
+    folder = cache_folder()
+    if folder is None:
+        return
+    newest = dict(list(known.items())[-1000:])
+    try:
+        write_atomically(folder / "layouts.json", json.dumps(newest).encode())
+    except FileError:
+        return  # a cache that cannot be written costs a measurement, nothing else

@@ -1,0 +1,225 @@
+"""Model: trained networks with everything that predicting on raw data needs, in one file.
+
+A model holds the weights of K members (one, or an ensemble whose predictions are averaged), the
+recipe, and the fitted encoders: scaling, categories, class names. Its file is one safetensors file
+with the rest as JSON in the metadata; reading it runs no code.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from shoal import describe
+from shoal.arrays import Array, Numbers, Tree, flatten, stack, unflatten
+from shoal.data.dataset import Data
+from shoal.data.encoding import (
+    InputEncoder,
+    TargetEncoder,
+    encoders_from_file,
+    encoders_to_file,
+)
+from shoal.errors import DamagedFileError, RecipeError
+from shoal.files import read, tensors_from_bytes, tensors_to_bytes, write_atomically
+from shoal.metrics import Facts
+from shoal.nets import Mode, Summary
+from shoal.recipe import Recipe
+from shoal.train.versions import versions
+
+FORMAT = 1
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """K trained members of one recipe.
+
+    Attributes:
+        recipe: of the members (they differ in traced numbers, see ``recipes``).
+        recipes: one for each member.
+        parameters, statistics: nests of arrays with the members on axis 0.
+        inputs, targets: the encoders fitted on the training split.
+    """
+
+    recipes: tuple[Recipe, ...]
+    parameters: Tree
+    statistics: Tree
+    inputs: InputEncoder
+    targets: TargetEncoder
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.recipes[0]
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Names of the classes in the order of ``predict_proba``; () for a regression."""
+        return self.targets.classes
+
+    def predict(self, inputs: Any) -> Numbers:
+        """Class names, (N,), or values in units of the target, (N,) or (N, T).
+
+        Args:
+            inputs: raw, as in training: an array (N, ...), or a table, frame or path.
+
+        Raises:
+            DataError: another shape, numbers that are not finite, a missing column, an unknown
+                category, text where numbers belong.
+        """
+        return self.targets.decode(self._predictions(inputs))
+
+    def predict_proba(self, inputs: Any) -> Numbers:
+        """Probabilities of the classes, (N, C), averaged over members.
+
+        Raises:
+            RecipeError: the model is a regression.
+            DataError: as for ``predict``.
+        """
+        if not self.classes:
+            raise RecipeError(
+                "predict_proba",
+                required="a classification",
+                got="a regression",
+                remedy="use predict",
+            )
+        return self.targets.probabilities(self._predictions(inputs))
+
+    def evaluate(self, data: Data) -> dict[str, float]:
+        """The loss and the metrics of the recipe on data with known targets."""
+        predictions = self._predictions(data.inputs)
+        loss: Any = self.recipe.loss
+        with _precision(self.recipe):
+            dtype = np.dtype(self.recipe.precision)
+            z = loss.outputs_for(jnp.asarray(predictions, dtype))
+            encoded = self.targets.encode(data.targets)
+            t = jnp.asarray(encoded.astype(np.int32 if loss.targets == "index" else dtype))
+            ones = jnp.ones(len(z), dtype)
+            variance = data.targets.var(axis=0) if not self.classes else np.ones(1)
+            known = Facts(
+                loss, jnp.asarray(self.targets.scale, dtype), jnp.asarray(variance, dtype)
+            )
+            found = {"loss": float(jnp.mean(loss.per_example(z, t)))}
+            for metric in self.recipe.metrics_for(data.task):
+                found[metric.name] = float(metric.value(metric.sums(z, t, ones, known), known))
+        return found
+
+    def summary(self) -> Summary:
+        """The table of the network's layers."""
+        return self.recipe.net.summary(self.inputs.out_shape)
+
+    def _predictions(self, inputs: Any) -> Numbers:
+        """(N, C): what the members predict on average. Rows do not depend on one another."""
+        dtype = np.dtype(self.recipe.precision)
+        x = self.inputs.encode(inputs).astype(dtype)
+        with _precision(self.recipe):
+            recipes = stack(list(self.recipes), dtype)
+            parts = []
+            for start in range(0, len(x), ROWS_AT_ONCE):
+                part = x[start : start + ROWS_AT_ONCE]
+                # Powers of two, so that few programs serve all numbers of rows.
+                room = min(ROWS_AT_ONCE, 1 << (len(part) - 1).bit_length())
+                padded = np.zeros((room, *part.shape[1:]), dtype)
+                padded[: len(part)] = part
+                predicted = _average(recipes, self.parameters, self.statistics, padded)
+                parts.append(np.asarray(predicted)[: len(part)])
+        if not parts:
+            return np.zeros((0, self.targets.width), dtype)
+        return np.concatenate(parts)
+
+    # --- on disk ---------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model as one safetensors file; an old file is replaced only by a whole one.
+
+        Raises:
+            FileError: the folder cannot be written or the disk is full.
+        """
+        encoders, preparation = encoders_to_file(self.inputs, self.targets)
+        tensors = {
+            **flatten({"parameters": self.parameters, "statistics": self.statistics}),
+            **{f"encoders/{name}": array for name, array in encoders.items()},
+        }
+        about = {
+            "format": FORMAT,
+            "recipes": [describe.to_json(recipe) for recipe in self.recipes],
+            "preparation": preparation,
+            "versions": versions(),
+        }
+        write_atomically(Path(path), tensors_to_bytes(tensors, about))
+        return Path(path)
+
+    @staticmethod
+    def load(path: str | Path) -> "Model":
+        """The model of a file that ``save`` wrote. No code of the file is run.
+
+        Raises:
+            FileError: it cannot be read.
+            DamagedFileError: it is not a model, or arrays are missing or of another shape.
+            RecipeError: it describes something outside of the vocabulary.
+        """
+        tensors, about = tensors_from_bytes(read(Path(path)), str(path))
+        recipes = _recipes(about, str(path))
+        encoders = {
+            name.removeprefix("encoders/"): array
+            for name, array in tensors.items()
+            if name.startswith("encoders/")
+        }
+        inputs, targets = encoders_from_file(encoders, about.get("preparation", {}), str(path))
+        like = _like(recipes, inputs)
+        try:
+            weights = unflatten(like, tensors)
+        except KeyError as error:
+            raise _damaged(str(path), f"no array {error}") from error
+        for name, want in flatten(like).items():
+            if tensors[name].shape != want.shape:
+                raise _damaged(str(path), f"{name} of shape {tensors[name].shape}")
+        return Model(recipes, weights["parameters"], weights["statistics"], inputs, targets)
+
+
+def _recipes(about: dict[str, Any], name: str) -> tuple[Recipe, ...]:
+    if about.get("format") != FORMAT:
+        raise _damaged(name, f"format {about.get('format')!r}")
+    recipes = describe.from_json(about.get("recipes", []))
+    if not (isinstance(recipes, tuple) and recipes and isinstance(recipes[0], Recipe)):
+        raise _damaged(name, "no recipe")
+    return recipes
+
+
+def _like(recipes: tuple[Recipe, ...], inputs: InputEncoder) -> Tree:
+    """The arrays that a model of these recipes must have, as shapes."""
+    recipe, count = recipes[0], len(recipes)
+    with _precision(recipe):
+        parameters, statistics = jax.eval_shape(
+            lambda: recipe.body.init(jax.random.key(0), inputs.out_shape, recipe.precision)
+        )
+        return jax.tree.map(
+            lambda s: jax.ShapeDtypeStruct((count, *s.shape), s.dtype),
+            {"parameters": parameters, "statistics": statistics},
+        )
+
+
+def _damaged(name: str, got: str) -> DamagedFileError:
+    return DamagedFileError(
+        name,
+        required="a whole model of a format that this version reads",
+        got=got,
+        remedy="save the model again",
+    )
+
+
+def _precision(recipe: Recipe) -> Any:
+    return jax.enable_x64(recipe.precision == "float64")
+
+
+@jax.jit
+def _average(recipes: Recipe, parameters: Tree, statistics: Tree, x: Array) -> Array:
+    """Mean over members of what they predict for ``x``, (N, C)."""
+
+    def one(recipe: Recipe, weights: Tree, gathered: Tree) -> Array:
+        z, _ = recipe.body.apply(weights, gathered, x, Mode(training=False))
+        return recipe.loss.predictions(z)
+
+    return jnp.mean(jax.vmap(one)(recipes, parameters, statistics), axis=0)

@@ -1,0 +1,299 @@
+"""Pool: K slots, each holding a member, advanced together by one compiled program.
+
+Between chunks the host looks at what came out: a member that has finished leaves its slot, and the
+next recipe is put there while the others go on. The program never changes shape, so any number of
+recipes of one signature go through one compilation.
+
+A pool keeps one clock, the global epoch, which decides the order of the batches for all members. A
+member that starts at global epoch g sees the same batches as a pool of one that starts at g.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from shoal.arrays import Numbers, Tree, stack
+from shoal.data.preparation import Prepared
+from shoal.errors import RecipeError
+from shoal.recipe import Recipe
+from shoal.train import layouts
+from shoal.train.devices import memory_budget, spread
+from shoal.train.epoch import Batches
+from shoal.train.feed import Feed, Resident, Streamed
+from shoal.train.member import Member, Status, Work
+from shoal.train.programs import Plan, Programs
+
+ORDER_NUMBERS = 2**18
+"""A chunk runs as many epochs as have together so many rows (at most ``MOST_EPOCHS``)."""
+
+MOST_EPOCHS = 256
+RESIDENT_SHARE = 0.4
+"""Training data that takes more than this share of a device's memory is streamed."""
+
+
+class Settings(NamedTuple):
+    """How a pool runs; nothing here changes what it computes beyond rounding.
+
+    Attributes:
+        layout: "batched", "sequential", or "auto" to measure both.
+        devices: to spread over; None for all.
+        block_rows: rows of a block, to stream the training split; None to stream only when needed.
+    """
+
+    layout: str = "auto"
+    devices: Sequence[Any] | None = None
+    block_rows: int | None = None
+
+
+def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
+    """The static side of training a recipe on prepared data.
+
+    Raises:
+        RecipeError: a batch larger than the training split, or metrics that do not fit the task.
+        ShapeError: a network that does not fit the data.
+    """
+    in_shape = prepared.inputs.out_shape
+    recipe.check_against(in_shape, prepared.targets.width)
+    rows = len(prepared.parts.train)
+    batch = recipe.rows_per_batch(rows)
+    parts = prepared.parts
+    return Work(
+        in_shape=in_shape,
+        dtype=recipe.precision,
+        batch=batch,
+        steps=-(-rows // batch),
+        rows=rows,
+        validation=len(parts.validation),
+        metrics=recipe.metrics_for(prepared.data.task),
+        scale=tuple(prepared.targets.scale.tolist()),
+        variances=(
+            tuple(prepared.variance(parts.train).tolist()),
+            tuple(prepared.variance(parts.validation).tolist()),
+        ),
+    )
+
+
+class Pool:
+    """K members in training.
+
+    Args:
+        recipe: gives the signature that all members share.
+        prepared: the data, split and encoded.
+        slots: K.
+        settings: layout, devices, streaming.
+
+    Attributes:
+        epoch: the global epoch.
+        recipes: the recipe in each slot, None for an empty one.
+        programs: the compiled programs and how often each was compiled.
+    """
+
+    def __init__(
+        self, recipe: Recipe, prepared: Prepared, slots: int, settings: Settings | None = None
+    ) -> None:
+        self.template = recipe
+        self.settings = settings or Settings()
+        self.work = plan_work(recipe, prepared)
+        self.epoch = 0
+        self.recipes: list[Recipe | None] = [None] * slots
+        self.mesh: Mesh = spread(slots, self.settings.devices)
+        self.room = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // self.work.rows))
+        self._dtype = np.dtype(self.work.dtype)
+        with self._precision():
+            self._layout_open = False
+            self.programs = self._programs(self._first_layout())
+            self._stacked = self._stack()
+            self.members: Member = self.programs.empty_members(self._stacked)
+            self.validation = self._place_validation(prepared)
+            self.feed = self._feed(prepared)
+
+    # --- setting up ------------------------------------------------------------------------------
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return jax.enable_x64(True) if self._dtype.itemsize == 8 else nullcontext()
+
+    def _plan(self, layout: str) -> Plan:
+        return Plan(len(self.recipes), self.room, layout, self.work)
+
+    def _programs(self, layout: str) -> Programs:
+        return layouts.programs(self.template.signature, self.mesh, self._plan(layout))
+
+    def _first_layout(self) -> str:
+        """The layout to begin with: the one asked for, the only one there is, or one remembered.
+
+        Where none of these settles it, "auto" stays open until the first chunk measures.
+        """
+        if len(self.recipes) == self.mesh.devices.size:
+            return "sequential"  # one member on each device: the layouts are the same
+        if self.settings.layout != "auto":
+            return self.settings.layout
+        if self.mesh.devices.flat[0].platform != "cpu":
+            return "batched"
+        plan = self._plan("batched")
+        known = layouts.remembered(self.template.signature, self.mesh, plan)
+        self._layout_open = known is None
+        return known or "batched"
+
+    def _place_validation(self, prepared: Prepared) -> Batches | None:
+        if not self.work.validation:
+            return None
+        x, t = prepared.encoded(prepared.parts.validation, self._dtype)
+        placed: Batches = self.programs.put(Batches(x, t), split=False)
+        return placed
+
+    def _feed(self, prepared: Prepared) -> Feed:
+        def put(tree: Any) -> Any:
+            with self._precision():
+                return self.programs.put(tree, split=False)
+
+        order_seed = self.template.order_seed
+        row_bytes = self._dtype.itemsize * int(np.prod(self.work.in_shape))
+        budget = RESIDENT_SHARE * memory_budget(self.mesh)
+        block_rows = self.settings.block_rows
+        if block_rows is None and row_bytes * self.work.rows > budget:
+            block_rows = int(budget / 2 / row_bytes)
+        if block_rows is None:
+            return Resident(prepared, self.work, order_seed, put)
+        return Streamed(prepared, self.work, order_seed, put, block_rows)
+
+    def _stack(self) -> Recipe:
+        """The recipes of all slots as one, its numbers stacked, on the devices."""
+        filled = [recipe or self.template for recipe in self.recipes]
+        stacked: Recipe = self.programs.put(stack(filled, self._dtype), split=True)
+        return stacked
+
+    # --- slots -----------------------------------------------------------------------------------
+
+    @property
+    def statuses(self) -> Numbers:
+        """The ``Status`` of every slot, (K,)."""
+        return np.asarray(self.members.status)
+
+    @property
+    def running(self) -> bool:
+        """Whether any member still trains."""
+        return bool((self.statuses == Status.RUNNING).any())
+
+    def place(self, newcomers: Mapping[int, Recipe]) -> None:
+        """Start new members in slots; the other members are not touched, not by a bit.
+
+        Raises:
+            RecipeError: a recipe of another signature.
+        """
+        for slot, recipe in newcomers.items():
+            if recipe.signature != self.template.signature:
+                raise RecipeError(
+                    f"recipe {recipe.name!r}",
+                    required="the signature of its pool (shapes, structure, kinds, batch size)",
+                    got=self.template.diff(recipe).replace("\n", "; "),
+                    remedy="give recipes of several signatures to fit_many, which makes the pools",
+                )
+            self.recipes[slot] = recipe
+        if not newcomers:
+            return
+        with self._precision():
+            self._stacked = self._stack()
+            which = self._mask(newcomers)
+            self.members = self.programs.fresh(self._stacked, self.members, which)
+
+    def clear(self, slots: Iterable[int]) -> None:
+        """Empty some slots."""
+        chosen = list(slots)
+        for slot in chosen:
+            self.recipes[slot] = None
+        if chosen:
+            with self._precision():
+                self.members = self.programs.clear(self.members, self._mask(chosen))
+
+    def _mask(self, slots: Iterable[int]) -> Any:
+        mask = np.zeros(len(self.recipes), dtype=bool)
+        mask[list(slots)] = True
+        return self.programs.put(mask, split=True)
+
+    def member(self, slot: int) -> Member:
+        """A copy on the host of the member in a slot."""
+        found: Member = jax.tree.map(lambda a: np.asarray(a[slot]), self.members)
+        return found
+
+    def put_back(self, members: Tree) -> None:
+        """Replace the members, and the numbers of their recipes, by a state read from disk."""
+        with self._precision():
+            self._stacked = self._stack()
+            self.members = self.programs.put(members, split=True)
+
+    # --- training --------------------------------------------------------------------------------
+
+    def run(self, epochs: int) -> dict[str, Numbers]:
+        """Train up to ``epochs`` epochs, at most ``room`` of them.
+
+        Returns:
+            the Info: (K, n) arrays by name for the n epochs run, NaN where a slot did not train.
+        """
+        count = min(epochs, self.room)
+        with self._precision():
+            if isinstance(self.feed, Streamed):
+                log = self._run_streamed(self.feed)
+                count = 1
+            else:
+                log = self._run_resident(self.feed, count)
+        self.epoch += count
+        return {name: np.asarray(values)[:, :count] for name, values in log.items()}
+
+    def _run_resident(self, feed: Resident, count: int) -> Tree:
+        arguments = self._chunk_arguments(feed, count)
+        if self._layout_open:
+            self._choose_layout(arguments)
+        program = self.programs.chunk_program(self._stacked, self.members, *arguments)
+        self.members, log = program(self._stacked, self.members, *arguments)
+        return log
+
+    def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
+        orders = self.programs.put(feed.orders(self.epoch, count, self.room), split=False)
+        counts = self.programs.put((np.int32(count), np.int32(self.work.steps)), split=False)
+        return (feed.data, self.validation, orders, *counts)
+
+    def _run_streamed(self, feed: Streamed) -> Tree:
+        for data, order, steps in feed.blocks(self.epoch):
+            order_, steps_ = self.programs.put((order, np.int32(steps)), split=False)
+            self.members = self.programs.block(self._stacked, self.members, data, order_, steps_)
+            # Wait, so that at most two blocks lie on the device.
+            jax.block_until_ready(self.members.step)
+        self.members, log = self.programs.finish(self._stacked, self.members, self.validation)
+        return jax.tree.map(lambda values: values[:, None], log)
+
+    # --- choosing --------------------------------------------------------------------------------
+
+    def _choose_layout(self, arguments: tuple[Any, ...]) -> None:
+        """Time both layouts on a few steps of throw-away copies and keep the faster."""
+        self._layout_open = False
+        candidates = {layout: self._programs(layout) for layout in ("batched", "sequential")}
+
+        def seconds(programs: Programs) -> float:
+            *data, _, _ = arguments
+            counts = programs.put((np.int32(1), np.int32(min(self.work.steps, 8))), split=False)
+            best = np.inf
+            for _ in range(3):
+                copies = jax.tree.map(jnp.copy, self.members)
+                program = programs.chunk_program(self._stacked, copies, *data, *counts)
+                began = time.perf_counter()
+                jax.block_until_ready(program(self._stacked, copies, *data, *counts))
+                best = min(best, time.perf_counter() - began)
+            return float(best)
+
+        self.programs = layouts.choose(self.template.signature, self.mesh, candidates, seconds)
+
+    def bytes_needed(self) -> int:
+        """Bytes that a chunk takes on each device, as its compiler predicts, without running it."""
+        assert isinstance(self.feed, Resident), "streamed data is sized when it is cut into blocks"
+        with self._precision():
+            arguments = self._chunk_arguments(self.feed, 0)
+            program = self.programs.chunk_program(self._stacked, self.members, *arguments)
+        sizes = program.memory_analysis()
+        total = sizes.argument_size_in_bytes + sizes.output_size_in_bytes
+        return int(total + sizes.temp_size_in_bytes - sizes.alias_size_in_bytes)

@@ -1,0 +1,140 @@
+"""One step of one member: forward, loss, backward, clip, update. Everything is pure.
+
+The objective of a batch of m examples is
+
+    mean loss + lambda / (2 m) · sum of squared weights
+
+Finiteness is checked before an update is taken: a step whose objective or gradient is not finite
+changes nothing, and the member is marked and trains no more. The check costs the norm of the
+gradient, which is recorded anyway. A single number that the update itself would make infinite or
+NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are always finite.
+"""
+
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from shoal.arrays import Array, Tree
+from shoal.nets import Mode
+from shoal.optim.schedules import Clock
+from shoal.recipe import Recipe
+from shoal.train.member import TRAINING, Member, Status, Sums, Work, facts, select
+
+
+def train_step(
+    recipe: Recipe, member: Member, x: Array, t: Array, mask: Array | None, work: Work
+) -> Member:
+    """The member after one more batch; unchanged when it does not train.
+
+    Args:
+        recipe: its numbers may be tracers.
+        member: one member, not stacked.
+        x: (B, *in) inputs; t: (B,) or (B, T) targets.
+        mask: (B,) bool, False for padding; None when the batch is full.
+        work: the static side.
+    """
+    weights = _weights(x, mask, work)
+    decays = recipe.body.decays(work.in_shape)
+    mode = Mode(True, _step_key(recipe, member), mask)
+
+    def objective(parameters: Tree) -> tuple[Array, tuple[Array, Array, Array, Tree]]:
+        z, statistics = recipe.body.apply(parameters, member.statistics, x, mode)
+        total = jnp.sum(recipe.loss.per_example(z, t) * weights)
+        penalty = _penalty(recipe, parameters, decays, jnp.sum(weights))
+        return total / jnp.sum(weights) + penalty, (total, penalty, z, statistics)
+
+    (value, (total, penalty, z, statistics)), gradient = jax.value_and_grad(
+        objective, has_aux=True
+    )(member.parameters)
+    norm = jnp.sqrt(squared_norm(gradient))
+    clip = recipe.clip
+    if clip is not None:
+        gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
+    rate = learning_rate(recipe, member, work)
+    optimiser = recipe.optimiser.transformation(rate, decays)
+    update, state = optimiser.update(gradient, member.optimiser, member.parameters)
+
+    running = member.status == Status.RUNNING
+    moved = member._replace(
+        parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
+        statistics=_finite(statistics, member.statistics),
+        optimiser=_finite(state, member.optimiser),
+        sums=_add(member.sums, recipe, total, penalty, norm, z, t, weights, work),
+        step=member.step + 1,
+    )
+    finite = jnp.isfinite(value) & jnp.isfinite(norm)
+    dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
+    return select(running & finite, moved, member._replace(status=dead))
+
+
+def _finite(new: Tree, old: Tree) -> Tree:
+    """The new arrays, with the old number wherever the new one is not finite."""
+
+    def keep(a: Array, b: Array) -> Array:
+        return jnp.where(jnp.isfinite(a), a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+
+    return jax.tree.map(keep, new, old)
+
+
+def _weights(x: Array, mask: Array | None, work: Work) -> Array:
+    """1 for real examples, 0 for padding, (B,)."""
+    ones = jnp.ones(x.shape[0], work.dtype)
+    return ones if mask is None else ones * mask.astype(work.dtype)
+
+
+def _step_key(recipe: Recipe, member: Member) -> Array | None:
+    """Randomness of this step: a function of the member's seed and its own steps alone."""
+    if not recipe.body.random:
+        return None
+    key = jax.random.fold_in(jax.random.key(recipe.seed), 1)
+    return jax.random.fold_in(key, member.step)
+
+
+def _penalty(recipe: Recipe, parameters: Tree, decays: Tree, m: Array) -> Array:
+    if recipe.l2 is None:
+        return jnp.zeros_like(m)
+    chosen = jax.tree.map(lambda w, d: w if d else None, parameters, decays)
+    return recipe.l2 / (2.0 * m) * squared_norm(chosen)
+
+
+def squared_norm(tree: Tree) -> Array:
+    """Sum of the squares of all numbers of a tree."""
+    return reduce(jnp.add, [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree)])
+
+
+def learning_rate(recipe: Recipe, member: Member, work: Work) -> Array:
+    """The rate of the next step: the optimiser's times the schedule's factor."""
+    dtype = work.dtype
+    steps = jnp.asarray(work.steps, dtype)
+    time = member.step.astype(dtype) / steps
+    clock = Clock(time, jnp.asarray(recipe.epochs, dtype), steps)
+    rate = jnp.asarray(recipe.optimiser.learning_rate, dtype)
+    return rate * recipe.schedule.factor_at(member.schedule, clock)
+
+
+def _add(
+    sums: Sums,
+    recipe: Recipe,
+    total: Array,
+    penalty: Array,
+    norm: Array,
+    z: Array,
+    t: Array,
+    weights: Array,
+    work: Work,
+) -> Sums:
+    known = facts(recipe, work, TRAINING)
+    additive = [metric for metric in work.metrics if metric.additive]
+    return Sums(
+        loss=sums.loss + total,
+        rows=sums.rows + jnp.sum(weights),
+        penalty=sums.penalty + penalty,
+        norm=sums.norm + norm,
+        steps=sums.steps + 1.0,
+        metrics=tuple(
+            before + metric.sums(z, t, weights, known)
+            for before, metric in zip(sums.metrics, additive, strict=True)
+        ),
+    )
