@@ -222,7 +222,8 @@ def _text(description: Any) -> str:
     for field in _fields(description):
         value = getattr(description, field.name)
         if field.default is dataclasses.MISSING:
-            arguments.extend(map(_short, value) if isinstance(value, tuple) else [_short(value)])
+            spread = isinstance(value, tuple) and isinstance(value[0], Description)
+            arguments.extend(map(_short, value) if spread else [_short(value)])
         elif not _is_default(field, value):
             arguments.append(f"{field.name}={_short(value)}")
     return f"{type(description).__name__}({', '.join(arguments)})"

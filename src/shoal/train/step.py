@@ -54,7 +54,8 @@ def train_step(
         gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
     rate = learning_rate(recipe, member, work)
     optimiser = recipe.optimiser.transformation(rate, decays)
-    update, state = optimiser.update(gradient, member.optimiser, member.parameters)
+    with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
+        update, state = optimiser.update(gradient, member.optimiser, member.parameters)
 
     running = member.status == Status.RUNNING
     moved = member._replace(

@@ -1,0 +1,48 @@
+"""The command line: the verbs of the library, one to one.
+
+Nothing here imports JAX or NumPy until a command runs, so ``shoal --help`` answers at once. Results
+go to standard output, progress and notes to standard error; errors that shoal raises on purpose end
+with exit code 1 and one line, misuse of the command line with 2.
+"""
+
+import sys
+
+import click
+
+from shoal.cli.demo import demo
+from shoal.cli.fit import fit
+from shoal.cli.predict import predict
+from shoal.cli.summary import summary
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="shoal", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Train neural networks a shoal at a time.
+
+    \b
+    shoal demo                                       see it work on handwritten digits
+    shoal fit houses.csv --target price              train on your table
+    shoal predict runs/houses/model.safetensors new.csv
+    """
+
+
+for command in (demo, fit, summary, predict):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point: run a command, turn errors of shoal into one line."""
+    from shoal.errors import ShoalError
+
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ShoalError as error:
+        click.echo(f"shoal: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,167 @@
+"""``shoal fit``: train a network on a table or a built-in data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shoal.cli.options import (
+    OPTIMISERS,
+    SCHEDULES,
+    data_options,
+    network,
+    network_options,
+    read_data,
+    read_recipe,
+)
+
+if TYPE_CHECKING:
+    from shoal.data import Data
+    from shoal.recipe import Recipe
+    from shoal.train.run import Run
+
+
+@click.command()
+@click.argument("source")
+@data_options
+@click.option(
+    "--recipe",
+    "recipe_path",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A recipe as JSON; the options below are then ignored.",
+)
+@network_options
+@click.option("--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True)
+@click.option("--rate", type=float, help="Learning rate; by default the optimiser's usual one.")
+@click.option(
+    "--schedule",
+    type=click.Choice(SCHEDULES),
+    default="constant",
+    show_default=True,
+    help="Of the learning rate.",
+)
+@click.option("--batch-size", help='Examples in a batch, or "full".  [default: 32]')
+@click.option("--epochs", type=int, default=50, show_default=True, help="Limit on the epochs.")
+@click.option(
+    "--patience",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Epochs without a better validation loss before stopping; -1 for no limit.",
+)
+@click.option("--l2", type=float, help="Penalty on the weights.")
+@click.option(
+    "--validation",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Share of the rows to validate on.",
+)
+@click.option(
+    "--test",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the rows kept for one look at the end.",
+)
+@click.option(
+    "--scaling",
+    default="standard",
+    show_default=True,
+    help="Of the inputs: standard, minmax, symmetric, robust or none.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Train so many networks that differ in their seed, and average them.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and dropout.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Folder for model, record, picture, checkpoints.  [default: runs/NAME]",
+)
+@click.option("--resume", is_flag=True, help="Go on with the training in the folder.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def fit(source: str, **options: Any) -> None:
+    """Train a network on SOURCE: a CSV or Parquet file, or the name of a built-in data set.
+
+    \b
+    shoal fit houses.csv --target price
+    shoal fit digits --hidden 128,64 --dropout 0.2 --seeds 8
+
+    The folder then holds model.safetensors (for shoal predict), record.parquet, curves.png,
+    recipe.json and checkpoints. Built-in data: digits, digit_images, iris, wine, breast_cancer,
+    diabetes.
+    """  # fmt: skip
+    keys = ("target", "task", "drop", "groups")
+    data = read_data(source, *(options.pop(key) for key in keys))
+    folder = Path(options["out"] or f"runs/{Path(source).stem}")
+    run = _train(data, folder, options)
+    _report(run, folder, source)
+
+
+def _train(data: "Data", folder: Path, options: dict[str, Any]) -> "Run":
+    from shoal.train.fit import fit as train
+    from shoal.train.fit import resume
+
+    show = not options["quiet"]
+    if options["resume"]:
+        return resume(folder, data, show=show)[0]
+    recipe = _recipe(data, options)
+    return train(recipe, data, seeds=options["seeds"], folder=folder, show=show)
+
+
+def _recipe(data: "Data", options: dict[str, Any]) -> "Recipe":
+    from shoal.data import Preparation, Split
+    from shoal.optim.optimisers import BY_NAME
+    from shoal.recipe import EarlyStopping, Recipe
+
+    if options["recipe_path"]:
+        return read_recipe(options["recipe_path"])
+    optimiser = BY_NAME[options["optimiser"]]
+    if options["rate"] is not None:
+        optimiser = optimiser.replace(learning_rate=options["rate"])
+    patience, validation = options["patience"], options["validation"]
+    split = Split(validation=validation, test=options["test"])
+    return Recipe(
+        network(options["hidden"], data.width, options["activation"], options["dropout"]),
+        loss="cross_entropy" if data.classes else "mean_squared_error",
+        optimiser=optimiser,
+        schedule=options["schedule"],
+        batch_size=_batch_size(options["batch_size"]),
+        epochs=options["epochs"],
+        l2=options["l2"],
+        early_stopping=EarlyStopping(patience) if patience >= 0 and validation > 0 else None,
+        preparation=Preparation(inputs=options["scaling"], split=split),
+        seed=options["seed"],
+        name=data.name,
+    )
+
+
+def _batch_size(text: str | None) -> int | str | None:
+    if text is None or text == "full":
+        return text
+    if not text.isdigit():
+        raise click.UsageError(f'--batch-size takes a whole number or "full", got {text!r}')
+    return int(text)
+
+
+def _report(run: "Run", folder: Path, source: str) -> None:
+    from shoal.explain.curves import draw_curves
+
+    draw_curves(run, folder / "curves.png")
+    click.echo(repr(run))
+    if len(run.prepared.parts.validation):
+        click.echo(f"validation: {_numbers(run.validate())}")
+    if len(run.prepared.parts.test):
+        click.echo(f"test: {_numbers(run.test())}")
+    click.echo(f"kept in {folder}: model.safetensors, record.parquet, curves.png, recipe.json")
+    if Path(source).exists():
+        click.echo(f"predict with: shoal predict {folder / 'model.safetensors'} NEW.csv")
+
+
+def _numbers(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in found.items())

@@ -1,0 +1,132 @@
+"""Options that several commands share, and what they mean: a network, a recipe, data.
+
+JAX is imported by the functions that need it, not by this module.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from shoal.data import Data
+    from shoal.nets import Net
+    from shoal.nets.activations import Activation
+    from shoal.recipe import Recipe
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")
+OPTIMISERS = (
+    "adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta",
+    "gradient_descent",
+)  # fmt: skip
+SCHEDULES = ("constant", "step", "exponential", "inverse_time", "cosine", "warm_up", "one_cycle",
+             "plateau")  # fmt: skip
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers separated by commas: ``64,32``; empty for none."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 64,32", param, ctx)
+
+
+def network_options(function: F) -> F:
+    """Options that describe a multi-layer perceptron."""
+    for option in reversed(
+        (
+            click.option("--hidden", type=Numbers(), default="64", show_default=True,
+                         help="Units of each hidden layer."),
+            click.option("--activation", type=click.Choice(ACTIVATIONS), default="relu",
+                         show_default=True, help="After each hidden layer."),
+            click.option("--dropout", type=float, default=0.0, show_default=True,
+                         help="Share dropped after each hidden layer, in [0, 1)."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def data_options(function: F) -> F:
+    """Options that say what to read from a table."""
+    for option in reversed(
+        (
+            click.option("--target", multiple=True,
+                         help="Column to predict; repeat it for several numbers."),
+            click.option("--task", type=click.Choice(["classification", "regression"]),
+                         help="By default inferred from the target, and said."),
+            click.option("--drop", multiple=True, help="Column to leave out; may be repeated."),
+            click.option("--groups", help="Column whose equal values stay in one split."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def read_data(
+    source: str,
+    target: tuple[str, ...],
+    task: str | None,
+    drop: tuple[str, ...],
+    groups: str | None,
+) -> "Data":
+    """Data from the name of a built-in set or the path of a table.
+
+    Raises:
+        click.UsageError: a table without a target.
+        ShoalError: data that cannot be read or used.
+    """
+    from shoal import data
+    from shoal.data.builtin import BY_NAME
+
+    if source in BY_NAME and not Path(source).exists():
+        return BY_NAME[source]()
+    if not target:
+        raise click.UsageError(
+            f"{source} is a table: say which column to predict by --target NAME "
+            f"(built-in data: {', '.join(BY_NAME)})"
+        )
+    wanted = target[0] if len(target) == 1 else list(target)
+    return data.table(source, wanted, task=task, drop=drop, groups=groups)
+
+
+def activation(name: str) -> "Activation":
+    """An activation by the name that the command line takes."""
+    from shoal import nets
+
+    kinds = {
+        "relu": nets.ReLU,
+        "leaky_relu": nets.LeakyReLU,
+        "tanh": nets.Tanh,
+        "sigmoid": nets.Sigmoid,
+        "identity": nets.Identity,
+    }
+    return kinds[name]()
+
+
+def network(hidden: tuple[int, ...], outputs: int, name: str, dropout: float) -> "Net":
+    """The perceptron that the options describe."""
+    from shoal.nets.zoo import mlp
+
+    return mlp(hidden, outputs, activation(name), dropout)
+
+
+def read_recipe(path: str) -> "Recipe":
+    """The recipe of a JSON file.
+
+    Raises:
+        ShoalError: it cannot be read, or is no recipe.
+    """
+    from shoal.files import read
+    from shoal.recipe import Recipe
+
+    return Recipe.from_json(read(Path(path)).decode(errors="replace"))

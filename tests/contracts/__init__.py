@@ -1,0 +1,1 @@
+"""One table of cases for each interface: a new word is one new row."""

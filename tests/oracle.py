@@ -1,0 +1,186 @@
+"""An independent network: the same descriptions run by PyTorch's own functions.
+
+It reads the fields of our layers and nothing else of ours; sizes, padding and names are worked out
+again here. Arrays stay channels last outside; PyTorch sees channels first.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+import shoal as sh
+
+
+def tensors(tree):
+    """A nest of arrays as a nest of PyTorch tensors that require gradients (floats only)."""
+    if isinstance(tree, dict):
+        return {name: tensors(value) for name, value in tree.items()}
+    return torch.tensor(tree).requires_grad_(True)
+
+
+def leaves(tree, path=""):
+    """The tensors of a nest by their path."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from leaves(value, f"{path}/{name}" if path else name)
+    else:
+        yield path, tree
+
+
+def forward(layers, weights, statistics, x, training):
+    """The output of layers one after another; ``statistics`` is updated in place."""
+    counts = {}
+    for layer in layers:
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        name = f"{layer.kind.lower()}{counts[layer.kind]}"
+        x = one(layer, weights.get(name, {}), statistics.get(name, {}), x, training)
+    return x
+
+
+def one(layer, w, s, x, training):
+    return RULES[type(layer)](layer, w, s, x, training)
+
+
+def _first(x):
+    return x.movedim(-1, 1)
+
+
+def _last(x):
+    return x.movedim(1, -1)
+
+
+def _pair(value, axes):
+    return (value,) * axes if isinstance(value, int) else tuple(value)
+
+
+def _pad(layer, x, kernel, stride, dilation, fill=0.0):
+    """x (channels first) padded as the layer says; PyTorch's pad lists the last axis first."""
+    axes, edges = x.dim() - 2, []
+    for i in reversed(range(axes)):
+        if layer.padding == "valid":
+            low = high = 0
+        elif layer.padding == "same":
+            out = math.ceil(x.shape[2 + i] / stride[i])
+            extent = dilation[i] * (kernel[i] - 1) + 1
+            total = max(0, (out - 1) * stride[i] + extent - x.shape[2 + i])
+            low, high = total // 2, total - total // 2
+        else:
+            low = high = _pair(layer.padding, axes)[i]
+        edges += [low, high]
+    return F.pad(x, edges, value=fill)
+
+
+def _conv(layer, w, s, x, training):
+    axes = x.dim() - 2
+    kernel = _pair(layer.kernel, axes)
+    stride, dilation = _pair(layer.stride, axes), _pair(layer.dilation, axes)
+    padded = _pad(layer, _first(x), kernel, stride, dilation)
+    weight = w["weight"].movedim(-1, 0).movedim(-1, 1)  # (*kernel, I, O) -> (O, I, *kernel)
+    function = F.conv1d if axes == 1 else F.conv2d
+    bias = w.get("bias")
+    y = function(padded, weight, bias, stride=stride, dilation=dilation, groups=layer.groups)
+    return _last(y)
+
+
+def _pool(layer, w, s, x, training):
+    axes = x.dim() - 2
+    kernel = _pair(layer.window_size, axes)
+    stride = kernel if layer.stride is None else _pair(layer.stride, axes)
+    ones = (1,) * axes
+    if isinstance(layer, sh.MaxPool):
+        padded = _pad(layer, _first(x), kernel, stride, ones, -math.inf)
+        return _last((F.max_pool1d if axes == 1 else F.max_pool2d)(padded, kernel, stride))
+    pool = F.avg_pool1d if axes == 1 else F.avg_pool2d
+    total = pool(_pad(layer, _first(x), kernel, stride, ones), kernel, stride)
+    share = pool(_pad(layer, torch.ones_like(_first(x)), kernel, stride, ones), kernel, stride)
+    return _last(total / share)
+
+
+def _batch_norm(layer, w, s, x, training):
+    with torch.no_grad():
+        mean, variance = s["mean"].detach().clone(), s["variance"].detach().clone()
+    y = F.batch_norm(
+        _first(x), mean, variance, w["scale"], w["offset"], training, layer.momentum, layer.epsilon
+    )
+    s["mean"], s["variance"] = mean, variance
+    return _last(y)
+
+
+def _layer_norm(layer, w, s, x, training):
+    return F.layer_norm(x, x.shape[-1:], w["scale"], w["offset"], layer.epsilon)
+
+
+def _residual(layer, w, s, x, training):
+    y = forward(layer.layers, w, s, x, training)
+    if layer.shortcut == "projection":
+        weight = w["shortcut"]["weight"]
+        if x.dim() == 2:
+            x = x @ weight.T
+        else:
+            strides = [round(a / b) for a, b in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
+            kernel = weight.movedim(-1, 0).movedim(-1, 1)
+            x = _last(F.conv2d(_first(x), kernel, stride=strides))
+    return y + x
+
+
+RULES = {
+    sh.Dense: lambda la, w, s, x, t: F.linear(x, w["weight"], w.get("bias")),
+    sh.Flatten: lambda la, w, s, x, t: x.reshape(x.shape[0], -1),
+    sh.Dropout: lambda la, w, s, x, t: x,  # compared without dropping only
+    sh.Conv: _conv,
+    sh.MaxPool: _pool,
+    sh.AvgPool: _pool,
+    sh.GlobalAvgPool: lambda la, w, s, x, t: x.flatten(1, -2).mean(1),
+    sh.GlobalMaxPool: lambda la, w, s, x, t: x.flatten(1, -2).amax(1),
+    sh.BatchNorm: _batch_norm,
+    sh.LayerNorm: _layer_norm,
+    sh.Residual: _residual,
+    sh.Sequential: lambda la, w, s, x, t: forward(la.layers, w, s, x, t),
+    sh.ReLU: lambda la, w, s, x, t: F.relu(x),
+    sh.LeakyReLU: lambda la, w, s, x, t: F.leaky_relu(x, la.slope),
+    sh.Tanh: lambda la, w, s, x, t: torch.tanh(x),
+    sh.Sigmoid: lambda la, w, s, x, t: torch.sigmoid(x),
+    sh.Identity: lambda la, w, s, x, t: x,
+    sh.Softmax: lambda la, w, s, x, t: F.softmax(x, dim=-1),
+}
+
+LOSSES = {
+    sh.MeanSquaredError: lambda loss, z, t: F.mse_loss(z, t),
+    sh.HalfSquaredError: lambda loss, z, t: 0.5 * F.mse_loss(z, t, reduction="sum") / len(z),
+    sh.MeanAbsoluteError: lambda loss, z, t: F.l1_loss(z, t),
+    sh.Huber: lambda loss, z, t: F.huber_loss(z, t, delta=loss.delta),
+    sh.CrossEntropy: lambda loss, z, t: F.cross_entropy(z, t.long()),
+    sh.BinaryCrossEntropy: lambda loss, z, t: F.binary_cross_entropy_with_logits(z, t),
+}
+
+
+def optimiser(description, weights):
+    """PyTorch's optimiser of the same name and numbers; decay acts on weights alone."""
+    o, rate = description, description.learning_rate
+    named = list(leaves(weights))
+    parameters = [tensor for _, tensor in named]
+    if isinstance(o, sh.SGD | sh.GradientDescent):
+        return torch.optim.SGD(parameters, rate)
+    if isinstance(o, sh.Momentum | sh.Nesterov):
+        nesterov = isinstance(o, sh.Nesterov)
+        return torch.optim.SGD(parameters, rate, momentum=o.beta, nesterov=nesterov)
+    if isinstance(o, sh.AdaGrad):
+        return torch.optim.Adagrad(
+            parameters, rate, initial_accumulator_value=o.start, eps=o.epsilon
+        )
+    if isinstance(o, sh.RMSprop):
+        return torch.optim.RMSprop(
+            parameters, rate, alpha=o.rho, eps=o.epsilon, centered=o.centred
+        )
+    if isinstance(o, sh.AdaDelta):
+        return torch.optim.Adadelta(parameters, rate, rho=o.rho, eps=o.epsilon)
+    betas = (o.beta1, o.beta2)
+    if isinstance(o, sh.Adam):
+        return torch.optim.Adam(parameters, rate, betas=betas, eps=o.epsilon)
+    assert isinstance(o, sh.AdamW)
+    groups = [
+        {"params": [t for n, t in named if n.endswith("weight")], "weight_decay": o.weight_decay},
+        {"params": [t for n, t in named if not n.endswith("weight")], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, rate, betas=betas, eps=o.epsilon)

@@ -1,0 +1,140 @@
+"""50 training steps from the same weights on the same batches: every optimiser, loss and layer."""
+
+import jax
+import numpy as np
+import pytest
+import torch
+from contracts.tables import LOSSES, OPTIMISERS
+
+import oracle
+import shoal as sh
+from shoal.arrays import flatten
+from shoal.data.preparation import prepare
+from shoal.train.pool import Pool
+
+STEPS = 50
+TOLERANCE = {"float64": 1e-8, "float32": 1e-4}
+PRECISIONS = pytest.mark.parametrize("precision", TOLERANCE)
+
+MLP = sh.Net(sh.Dense(8), sh.Tanh(), sh.Dense(7), sh.LeakyReLU(0.1), sh.Dense(3))
+# One network with every layer that can be compared step by step.
+EVERYTHING = sh.Net(
+    sh.Conv(4, 3, padding=1),
+    sh.BatchNorm(),
+    sh.ReLU(),
+    sh.MaxPool(2),
+    sh.Residual(sh.Conv(6, 3), sh.Tanh(), shortcut="projection"),
+    sh.Residual(sh.Conv(6, 3, groups=2), sh.LayerNorm()),
+    sh.AvgPool(3, stride=1, padding="same"),
+    sh.Conv(5, (1, 2), stride=(1, 2), padding="valid"),
+    sh.Sigmoid(),
+    sh.Sequential(sh.MaxPool(3, stride=2, padding=1), sh.Identity()),
+    sh.Flatten(),
+    sh.Dense(6),
+    sh.BatchNorm(momentum=0.2),
+    sh.Tanh(),
+    sh.Dense(3),
+)
+SPACE = sh.Net(sh.Conv(5, 3), sh.Tanh(), sh.GlobalAvgPool(), sh.Softmax(), sh.Dense(3))
+PEAK = sh.Net(sh.Conv(5, 3), sh.GlobalMaxPool(), sh.Dense(3))
+
+
+def train_both(recipe, data):
+    """Our pool and PyTorch side by side: losses of every step and final weights of both."""
+    recipe = recipe.replace(epochs=1000)
+    outputs = recipe.body.output_shape(data.shape)[-1]
+    prepared = prepare(data, recipe.preparation, recipe.loss, outputs)
+    pool = Pool(recipe, prepared, 1)
+    pool.place({0: recipe})
+    before = pool.member(0)
+    epochs = -(-STEPS // pool.work.steps)
+    info = pool.run(epochs)
+    after = pool.member(0)
+
+    weights = oracle.tensors(jax.tree.map(np.array, before.parameters))
+    statistics = oracle.tensors(jax.tree.map(np.array, before.statistics))
+    optimiser = oracle.optimiser(recipe.optimiser, weights)
+    x, t = prepared.encoded(prepared.parts.train, np.dtype(recipe.precision))
+    losses = []
+    for epoch in range(epochs):
+        rows, total = pool.feed.orders(epoch, 1, 1)[0], 0.0
+        for batch in rows:
+            batch = batch[batch >= 0]
+            optimiser.zero_grad()
+            xb, tb = torch.tensor(x[batch]), torch.tensor(t[batch])
+            z = oracle.forward(recipe.body.layers, weights, statistics, xb, True)
+            loss = oracle.LOSSES[type(recipe.loss)](recipe.loss, z, tb)
+            objective = loss
+            if recipe.l2 is not None:
+                squares = sum((w**2).sum() for n, w in oracle.leaves(weights) if "weight" in n)
+                objective = loss + recipe.l2 / (2 * len(batch)) * squares
+            objective.backward()
+            _clip(recipe, [w for _, w in oracle.leaves(weights)])
+            optimiser.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(x))
+    return info, after, losses, weights, statistics
+
+
+def _clip(recipe, tensors):
+    if isinstance(recipe.clip, sh.ClipByNorm):
+        # By hand: PyTorch's own function divides by the norm plus 1e-6.
+        norm = torch.sqrt(sum((w.grad**2).sum() for w in tensors))
+        for w in tensors:
+            w.grad *= min(1.0, recipe.clip.limit / norm)
+    if isinstance(recipe.clip, sh.ClipByValue):
+        torch.nn.utils.clip_grad_value_(tensors, recipe.clip.limit)
+
+
+def assert_equal(recipe, data):
+    tolerance = TOLERANCE[recipe.precision]
+    info, after, losses, weights, statistics = train_both(recipe, data)
+    np.testing.assert_allclose(info["train_loss"][0], losses, rtol=tolerance)
+    ours = flatten(after.parameters) | flatten(after.statistics)
+    for path, tensor in [*oracle.leaves(weights), *oracle.leaves(statistics)]:
+        theirs = tensor.detach().numpy()
+        assert np.abs(ours[path] - theirs).max() <= tolerance * max(1.0, np.abs(theirs).max())
+
+
+def recipe_for(data, precision, **changes):
+    split = sh.Preparation(split=sh.Split(validation=0))
+    usual = {"loss": "cross_entropy" if data.classes else "mse", "batch_size": 16}
+    return sh.Recipe(**(usual | changes), precision=precision, preparation=split)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser(name, precision, small):
+    assert_equal(recipe_for(small, precision, net=MLP, optimiser=OPTIMISERS[name]), small)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss(name, precision, small, line):
+    loss = LOSSES[name]
+    data = small if loss.targets != "values" else line
+    net = MLP if data is small else MLP.replace(layers=(*MLP.layers[:-1], sh.Dense(2)))
+    assert_equal(recipe_for(data, precision, net=net, loss=loss, optimiser=sh.Adam(0.01)), data)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("net", [EVERYTHING, SPACE, PEAK], ids=["everything", "space", "peak"])
+def test_every_layer(net, precision, pictures):
+    assert_equal(recipe_for(pictures, precision, net=net, optimiser=sh.SGD(0.02)), pictures)
+
+
+@PRECISIONS
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"l2": 0.3},
+        {"clip": sh.ClipByNorm(0.2)},
+        {"clip": sh.ClipByValue(0.01)},
+        {"batch_size": 1},
+        {"batch_size": "full"},
+        {"net": sh.Net(*MLP.layers, sh.Softmax())},
+    ],
+    ids=["l2", "clip by norm", "clip by value", "single", "full batch", "softmax head"],
+)
+def test_every_setting(changes, precision, small):
+    assert_equal(recipe_for(small, precision, **({"net": MLP, "optimiser": "sgd"} | changes)), small)
