@@ -65,7 +65,8 @@ def train_step(
         sums=_add(member.sums, recipe, total, penalty, norm, z, t, weights, work),
         step=member.step + 1,
     )
-    finite = jnp.isfinite(value) & jnp.isfinite(norm)
+    # The last is the length of a plain step: a rate can be too large for any gradient.
+    finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
     return select(running & finite, moved, member._replace(status=dead))
 
