@@ -104,7 +104,7 @@ class Data:
 
 def _encoded_width(column: Column) -> int:
     if column.kind == "category":
-        return len({v for v in column.values if v is not None})
+        return len(set(column.values))
     return 1 + bool(np.isnan(column.values).any())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import CLASSIFICATION, Data
 from shoal.describe import Description, static
-from shoal.errors import DataError
+from shoal.errors import DataError, RecipeError
 from shoal.rules import Number, OneOf, Whole
 
 SHARE = Number(0.0, 1.0, high_open=True)
@@ -44,6 +44,15 @@ class Split(Description):
     test: float = static(default=0.0, must=SHARE)
     by: str = static(default="auto", must=OneOf(("auto", "random", "stratified", "grouped")))
     seed: int = static(default=0, must=Whole(0))
+
+    def check(self) -> None:
+        if self.validation + self.test >= 1.0:
+            raise RecipeError(
+                "Split(validation, test)",
+                required="shares that leave something to train on (a sum below 1)",
+                got=f"{self.validation:g} + {self.test:g}",
+                remedy="make them smaller",
+            )
 
     def parts(self, data: Data) -> Parts:
         """The rows of each split.

@@ -110,11 +110,10 @@ class Record(Mapping[str, Numbers]):
                 remedy="check the path",
             ) from error
         names = [name for name in frame.columns if name not in ("member", "epoch")]
-        histories = [
-            {name: part[name].to_numpy() for name in names}
-            for part in frame.sort("epoch").partition_by("member", maintain_order=False)
-        ]
-        return Record.of(histories)
+        parts = frame.sort("epoch").partition_by("member", as_dict=True)
+        members = range(max((k for (k,) in parts), default=-1) + 1)
+        rows = [parts.get((k,), frame.clear()) for k in members]
+        return Record.of([{name: part[name].to_numpy() for name in names} for part in rows])
 
     def __repr__(self) -> str:
         return f"Record({self.epochs} epochs, {self.members} members: {', '.join(self.columns)})"
