@@ -170,9 +170,7 @@ def optimiser(description, weights):
             parameters, rate, initial_accumulator_value=o.start, eps=o.epsilon
         )
     if isinstance(o, sh.RMSprop):
-        return torch.optim.RMSprop(
-            parameters, rate, alpha=o.rho, eps=o.epsilon, centered=o.centred
-        )
+        return torch.optim.RMSprop(parameters, rate, alpha=o.rho, eps=o.epsilon, centered=o.centred)
     if isinstance(o, sh.AdaDelta):
         return torch.optim.Adadelta(parameters, rate, rho=o.rho, eps=o.epsilon)
     betas = (o.beta1, o.beta2)

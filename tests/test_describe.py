@@ -90,7 +90,9 @@ def test_a_label_is_not_part_of_the_signature():
 
 
 def test_the_vocabulary_is_closed():
-    with pytest.raises(RecipeError, match=r"needs a 'kind' out of the vocabulary, got 'Dens'.*mean"):
+    with pytest.raises(
+        RecipeError, match=r"needs a 'kind' out of the vocabulary, got 'Dens'.*mean"
+    ):
         from_json({"kind": "Dens", "units": 3})
     with pytest.raises(RecipeError, match="got None"):
         from_json({"units": 3})

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from contracts.tables import LOSSES
 
-import oracle
 import shoal as sh
 from shoal.errors import ShapeError
+
+import oracle
+from contracts.tables import LOSSES
 
 CASES = pytest.mark.parametrize("name", LOSSES)
 B, C = 6, 4
@@ -64,9 +65,7 @@ def test_no_finite_output_gives_nan(name, size, rng):
 def test_cross_entropies_keep_their_digits_where_probabilities_round_to_0_and_1():
     """-log softmax(200, 0)[1] is 200; log(1 + e^-200) is far below float32, so it is 0."""
     z = jnp.asarray([[200.0, 0.0]], jnp.float32)
-    wrong, right = (
-        float(sh.CrossEntropy().per_example(z, jnp.asarray([i]))[0]) for i in (1, 0)
-    )
+    wrong, right = (float(sh.CrossEntropy().per_example(z, jnp.asarray([i]))[0]) for i in (1, 0))
     assert (wrong, right) == (200.0, 0.0)
     one = jnp.asarray([[200.0]], jnp.float32)
     assert float(sh.BinaryCrossEntropy().per_example(one, jnp.zeros_like(one))[0]) == 200.0

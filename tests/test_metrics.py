@@ -62,7 +62,9 @@ def test_area_under_the_roc_curve_with_ties(classes):
     wanted = sk.roc_auc_score(two, score)
     assert value(sh.ROCAUC(), pair, two, facts(sh.CrossEntropy())) == pytest.approx(wanted)
     binary = facts(sh.BinaryCrossEntropy())
-    assert value(sh.ROCAUC(), score[:, None], two[:, None].astype(float), binary) == pytest.approx(wanted)
+    assert value(sh.ROCAUC(), score[:, None], two[:, None].astype(float), binary) == pytest.approx(
+        wanted
+    )
 
 
 def test_binary_targets(x64, rng):

@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from contracts.tables import LOSSES, OPTIMISERS, SCHEDULES
 from hypothesis import given
 from hypothesis import strategies as st
 
 import shoal as sh
 from shoal.errors import RecipeError, ShapeError
+
+from contracts.tables import LOSSES, OPTIMISERS, SCHEDULES
 
 NET = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dropout(0.1), sh.Dense(3))
 BASE = sh.Recipe(NET, loss="cross_entropy")
@@ -152,7 +153,9 @@ def test_a_cross_entropy_absorbs_its_activation():
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused_before_anything_runs():
-    with pytest.raises(ShapeError, match=r"needs one output for each of 4 classes, got 3.*Dense\(4\)"):
+    with pytest.raises(
+        ShapeError, match=r"needs one output for each of 4 classes, got 3.*Dense\(4\)"
+    ):
         BASE.check_against((6,), 4)
     single = sh.Recipe(sh.Net(sh.Dense(1)), loss="cross_entropy")
     with pytest.raises(ShapeError, match="binary_cross_entropy"):

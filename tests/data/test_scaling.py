@@ -21,7 +21,9 @@ def test_equals_scikit_learn(kind, rng):
     x = rng.normal(size=(50, 4)) * [1, 100, 1e-6, 1] + [0, 5, 0, 1e6]
     x[0] *= 50  # an outlier
     shift, scale = scaling.fit(x, kind)
-    np.testing.assert_allclose((x - shift) / scale, SCALERS[kind].fit_transform(x), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        (x - shift) / scale, SCALERS[kind].fit_transform(x), rtol=1e-7, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", scaling.BY_NAME)

@@ -33,8 +33,10 @@ def regression(units=1):
 
 
 def encode(data):
-    recipe = regression() if not data.classes else sh.Recipe(
-        sh.Net(sh.Dense(len(data.classes))), loss="cross_entropy"
+    recipe = (
+        regression()
+        if not data.classes
+        else sh.Recipe(sh.Net(sh.Dense(len(data.classes))), loss="cross_entropy")
     )
     no_split = sh.Preparation(inputs="none", split=sh.Split(validation=0))
     return prepare(data, no_split, recipe.loss, data.width)
@@ -135,18 +137,58 @@ def test_a_table_is_trained_saved_and_predicts_on_raw_rows(houses, tmp_path):
 @pytest.mark.parametrize(
     "columns, options, message",
     [
-        ({"x": [1, 2], "y": [1, 2]}, {"target": "z"}, "needs a name that it has, got 'z'; known: x, y"),
-        ({"name": [1, 2], "y": [1, 2]}, {"target": "y", "drop": ["nam"]}, "got 'nam'; did you mean 'name'"),
+        (
+            {"x": [1, 2], "y": [1, 2]},
+            {"target": "z"},
+            "needs a name that it has, got 'z'; known: x, y",
+        ),
+        (
+            {"name": [1, 2], "y": [1, 2]},
+            {"target": "y", "drop": ["nam"]},
+            "got 'nam'; did you mean 'name'",
+        ),
         ({"y": [1, 2]}, {"target": "y"}, "needs a column to learn from, got none"),
         ({"x": [], "y": []}, {"target": "y"}, "needs at least one row, got 0 rows"),
-        ({"x": [1, 2], "y": [1, None]}, {"target": "y"}, "the target 'y' needs a value in every row, got 1 missing, the first in row 1"),
-        ({"x": [1.0, float("inf")], "y": [1, 2]}, {"target": "y"}, "column 'x' needs finite numbers, got inf in row 1"),
-        ({"x": ["2020-01-01"], "y": [1]}, {"target": "y", "dates": True}, "column 'x' needs numbers, booleans or texts, got values of type Date"),
-        ({"x": [str(i) for i in range(60)], "y": range(60)}, {"target": "y"}, r"column 'x' needs texts that repeat .*got 60 different texts in 60 rows; leave it out: drop=\('x',\)"),
-        ({"x": [1, 2], "y": ["a", "a"]}, {"target": "y"}, "needs two classes or more, got only 'a'"),
-        ({"x": [1, 2], "y": ["a", "b"]}, {"target": "y", "classes": ["a", "c"]}, "needs one of the 2 classes .* got 'b' in row 1"),
-        ({"x": [1, 2], "y": ["a", "b"]}, {"target": "y", "task": "regression"}, "needs numbers for a regression, got an array of object"),
-        ({"x": [1, 2], "y": [1, 2]}, {"target": "y", "task": "ranking"}, "task needs 'classification', 'regression' or None, got 'ranking'"),
+        (
+            {"x": [1, 2], "y": [1, None]},
+            {"target": "y"},
+            "the target 'y' needs a value in every row, got 1 missing, the first in row 1",
+        ),
+        (
+            {"x": [1.0, float("inf")], "y": [1, 2]},
+            {"target": "y"},
+            "column 'x' needs finite numbers, got inf in row 1",
+        ),
+        (
+            {"x": ["2020-01-01"], "y": [1]},
+            {"target": "y", "dates": True},
+            "column 'x' needs numbers, booleans or texts, got values of type Date",
+        ),
+        (
+            {"x": [str(i) for i in range(60)], "y": range(60)},
+            {"target": "y"},
+            r"column 'x' needs texts that repeat .*got 60 different texts in 60 rows; leave it out: drop=\('x',\)",
+        ),
+        (
+            {"x": [1, 2], "y": ["a", "a"]},
+            {"target": "y"},
+            "needs two classes or more, got only 'a'",
+        ),
+        (
+            {"x": [1, 2], "y": ["a", "b"]},
+            {"target": "y", "classes": ["a", "c"]},
+            "needs one of the 2 classes .* got 'b' in row 1",
+        ),
+        (
+            {"x": [1, 2], "y": ["a", "b"]},
+            {"target": "y", "task": "regression"},
+            "needs numbers for a regression, got an array of object",
+        ),
+        (
+            {"x": [1, 2], "y": [1, 2]},
+            {"target": "y", "task": "ranking"},
+            "task needs 'classification', 'regression' or None, got 'ranking'",
+        ),
     ],
 )
 def test_tables_that_cannot_be_used(columns, options, message):
@@ -163,7 +205,12 @@ def test_tables_that_cannot_be_used(columns, options, message):
         ("missing.csv", None, FileError, "reading .*missing.csv needs a table with a header line"),
         ("empty.csv", "", DataError, "needs at least one row, got an empty file"),
         ("uneven.csv", "a,b\n1,2\n1,2,3\n", FileError, "rows of equal length"),
-        ("notes.docx", "hello", FileError, "needs a file that ends in .csv, .tsv or .parquet, got '.docx'"),
+        (
+            "notes.docx",
+            "hello",
+            FileError,
+            "needs a file that ends in .csv, .tsv or .parquet, got '.docx'",
+        ),
         ("bad.parquet", "hello", FileError, "reading .*bad.parquet"),
     ],
 )
@@ -182,8 +229,14 @@ def trained(houses):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"city": ["Rome"] * 6}, r"column 'city' needs one of the categories that training had, \['Bonn', 'Kiel', 'Ulm'\], got 'Rome' in row 0"),
-        ({"area": ["50", "80", "big", "90", "40", "70"]}, "column 'area' needs numbers, as in training, got the text 'big' in row 2"),
+        (
+            {"city": ["Rome"] * 6},
+            r"column 'city' needs one of the categories that training had, \['Bonn', 'Kiel', 'Ulm'\], got 'Rome' in row 0",
+        ),
+        (
+            {"area": ["50", "80", "big", "90", "40", "70"]},
+            "column 'area' needs numbers, as in training, got the text 'big' in row 2",
+        ),
         ({"area": None}, "needs the column 'area' that the model was trained on"),
     ],
 )
@@ -199,5 +252,7 @@ def test_rows_that_do_not_fit_the_training(change, message, trained, houses):
 
 def test_a_missing_value_at_prediction_is_imputed_even_where_training_had_none(trained, houses):
     frame = pl.read_csv(houses).with_columns(area=pl.lit(None, dtype=pl.Float64))
-    median = pl.read_csv(houses).with_columns(area=pl.lit(float(trained.model.inputs.codes[0].fill)))
+    median = pl.read_csv(houses).with_columns(
+        area=pl.lit(float(trained.model.inputs.codes[0].fill))
+    )
     np.testing.assert_array_equal(trained.predict(frame), trained.predict(median))

@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from contracts.tables import LAYERS
 
-import oracle
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.describe import from_json, to_json
 from shoal.nets import Mode
+
+import oracle
+from contracts.tables import LAYERS
 
 CASES = pytest.mark.parametrize("name", LAYERS)
 B = 5

@@ -59,19 +59,51 @@ def test_strict_checking_refuses_a_size_that_is_not_whole():
 @pytest.mark.parametrize(
     "layers, shape, message",
     [
-        ([sh.Conv(3, 3), sh.Dense(2)], (7, 7, 3), r"layer 2: Dense\(2\) needs a flat input, got 7x7x3 from layer 1 \(Conv\(3, 3\)\); put Flatten"),
+        (
+            [sh.Conv(3, 3), sh.Dense(2)],
+            (7, 7, 3),
+            r"layer 2: Dense\(2\) needs a flat input, got 7x7x3 from layer 1 \(Conv\(3, 3\)\); put Flatten",
+        ),
         ([sh.Dense(2)], (), r"needs a flat input, got a single number from the input"),
-        ([sh.MaxPool(2), sh.Conv(1, 7, padding="valid")], (10, 10, 1), r"layer 2: .* needs an input of at least 7x7, got 5x5 from layer 1 \(MaxPool\(\)\); use padding"),
-        ([sh.Conv(1, 3)], (64,), r"needs a sequence \(W, C\) or an image \(H, W, C\), channels last, got 64"),
-        ([sh.Conv(1, (3, 3))], (9, 2), r"needs kernel with 1 numbers for an input of 1 spatial axes, got kernel=\(3, 3\)"),
-        ([sh.Conv(4, 3, groups=2)], (9, 3), r"needs channels that 2 groups can share evenly, got 3 channels"),
+        (
+            [sh.MaxPool(2), sh.Conv(1, 7, padding="valid")],
+            (10, 10, 1),
+            r"layer 2: .* needs an input of at least 7x7, got 5x5 from layer 1 \(MaxPool\(\)\); use padding",
+        ),
+        (
+            [sh.Conv(1, 3)],
+            (64,),
+            r"needs a sequence \(W, C\) or an image \(H, W, C\), channels last, got 64",
+        ),
+        (
+            [sh.Conv(1, (3, 3))],
+            (9, 2),
+            r"needs kernel with 1 numbers for an input of 1 spatial axes, got kernel=\(3, 3\)",
+        ),
+        (
+            [sh.Conv(4, 3, groups=2)],
+            (9, 3),
+            r"needs channels that 2 groups can share evenly, got 3 channels",
+        ),
         ([sh.MaxPool(2)], (5,), r"MaxPool\(\) needs a sequence"),
         ([sh.GlobalAvgPool()], (5,), r"GlobalAvgPool\(\) needs a sequence"),
         ([sh.Softmax()], (1,), r"Softmax\(\) needs two or more values.*use Sigmoid"),
         ([sh.BatchNorm()], (), r"BatchNorm\(\) needs an input with channels"),
-        ([sh.Residual(sh.Dense(4))], (5,), r'needs layers that keep the shape 5, got 4.*use shortcut="projection"'),
-        ([sh.Residual(sh.Dense(4), sh.Conv(1, 3))], (5,), r"layer 1: layer 2: Conv\(1, 3\) needs a sequence"),
-        ([sh.Residual(sh.Flatten(), shortcut="projection")], (5, 5, 2), r"needs layers whose output a linear shortcut can reach"),
+        (
+            [sh.Residual(sh.Dense(4))],
+            (5,),
+            r'needs layers that keep the shape 5, got 4.*use shortcut="projection"',
+        ),
+        (
+            [sh.Residual(sh.Dense(4), sh.Conv(1, 3))],
+            (5,),
+            r"layer 1: layer 2: Conv\(1, 3\) needs a sequence",
+        ),
+        (
+            [sh.Residual(sh.Flatten(), shortcut="projection")],
+            (5, 5, 2),
+            r"needs layers whose output a linear shortcut can reach",
+        ),
     ],
 )
 def test_a_wrong_shape_names_layer_requirement_value_origin_and_remedy(layers, shape, message):

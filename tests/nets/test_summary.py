@@ -19,7 +19,13 @@ LENET = sh.Net(
 def test_lenet_5_by_hand():
     """61,706 parameters: 156 + 2,416 + 48,120 + 10,164 + 850."""
     table = LENET.summary((28, 28, 1))
-    assert [row.parameters for row in table.rows if row.parameters] == [156, 2416, 48120, 10164, 850]
+    assert [row.parameters for row in table.rows if row.parameters] == [
+        156,
+        2416,
+        48120,
+        10164,
+        850,
+    ]
     assert table.parameters == 61_706
     multiply_adds = 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16 + 400 * 120 + 120 * 84 + 84 * 10
     assert table.multiply_adds == multiply_adds

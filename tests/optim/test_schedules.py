@@ -7,11 +7,12 @@ import numpy as np
 import optax
 import pytest
 import torch
-from contracts.tables import SCHEDULES
 from torch.optim import lr_scheduler as theirs
 
 import shoal as sh
 from shoal.optim.schedules import Clock
+
+from contracts.tables import SCHEDULES
 
 S, E = 8, 10  # steps in an epoch, epochs
 
@@ -78,7 +79,9 @@ def test_warm_up_multiplies_what_comes_after(x64):
 @pytest.mark.parametrize("peak_at", [0.3, 0.5])
 def test_one_cycle(peak_at, x64):
     wanted = pytorch(
-        lambda o: theirs.OneCycleLR(o, 1.0, total_steps=S * E, pct_start=peak_at, cycle_momentum=False),
+        lambda o: theirs.OneCycleLR(
+            o, 1.0, total_steps=S * E, pct_start=peak_at, cycle_momentum=False
+        ),
         S * E,
     )
     np.testing.assert_allclose(factors(sh.OneCycle(peak_at)), wanted, rtol=1e-9)

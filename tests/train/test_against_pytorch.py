@@ -4,13 +4,14 @@ import jax
 import numpy as np
 import pytest
 import torch
-from contracts.tables import LOSSES, OPTIMISERS
 
-import oracle
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.data.preparation import prepare
 from shoal.train.pool import Pool
+
+import oracle
+from contracts.tables import LOSSES, OPTIMISERS
 
 STEPS = 50
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}
@@ -137,4 +138,6 @@ def test_every_layer(net, precision, pictures):
     ids=["l2", "clip by norm", "clip by value", "single", "full batch", "softmax head"],
 )
 def test_every_setting(changes, precision, small):
-    assert_equal(recipe_for(small, precision, **({"net": MLP, "optimiser": "sgd"} | changes)), small)
+    assert_equal(
+        recipe_for(small, precision, **({"net": MLP, "optimiser": "sgd"} | changes)), small
+    )

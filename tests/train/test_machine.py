@@ -77,7 +77,7 @@ def test_the_layout_is_measured_once_and_remembered(small, monkeypatch, tmp_path
     sh.fit_many(recipes, small, show=False)
     assert len(calls) == 1
     known = json.loads((tmp_path / "layouts.json").read_text())
-    assert list(known.values())[0] in ("batched", "sequential")
+    assert next(iter(known.values())) in ("batched", "sequential")
 
 
 @pytest.mark.parametrize("faster", ["batched", "sequential"])

@@ -141,10 +141,26 @@ def rewrite(path, change):
         (lambda h, a: a.update(format=99), DamagedFileError, "got format 99"),
         (lambda h, a: a.update(recipes=[]), DamagedFileError, "got no recipe"),
         (lambda h, a: a.pop("preparation"), DamagedFileError, "needs the preparation of the data"),
-        (lambda h, a: a["recipes"][0]["net"]["layers"][0].update(kind="os.system"), RecipeError, "needs a 'kind' out of the vocabulary, got 'os.system'"),
-        (lambda h, a: a["recipes"][0]["net"]["layers"][0].update(units=9), DamagedFileError, r"got parameters/batchnorm1/offset of shape \(3, 8\)"),
-        (lambda h, a: h.update(other=h.pop("parameters/dense1/bias")), DamagedFileError, "got no array 'parameters/dense1/bias'"),
-        (lambda h, a: a["recipes"][0].update(kind="Dense", units=3), (RecipeError, DamagedFileError), "needs"),
+        (
+            lambda h, a: a["recipes"][0]["net"]["layers"][0].update(kind="os.system"),
+            RecipeError,
+            "needs a 'kind' out of the vocabulary, got 'os.system'",
+        ),
+        (
+            lambda h, a: a["recipes"][0]["net"]["layers"][0].update(units=9),
+            DamagedFileError,
+            r"got parameters/batchnorm1/offset of shape \(3, 8\)",
+        ),
+        (
+            lambda h, a: h.update(other=h.pop("parameters/dense1/bias")),
+            DamagedFileError,
+            "got no array 'parameters/dense1/bias'",
+        ),
+        (
+            lambda h, a: a["recipes"][0].update(kind="Dense", units=3),
+            (RecipeError, DamagedFileError),
+            "needs",
+        ),
     ],
 )
 def test_a_file_that_was_tampered_with(change, error, message, run, tmp_path):

@@ -96,7 +96,10 @@ def test_a_run_says_what_came_out(run):
 def test_the_picture_shows_what_the_record_holds(run, tmp_path):
     info = curves_info([run], "a title")
     assert info.title == "a title"
-    assert [(panel.title, panel.log) for panel in info.panels] == [("loss", True), ("accuracy", False)]
+    assert [(panel.title, panel.log) for panel in info.panels] == [
+        ("loss", True),
+        ("accuracy", False),
+    ]
     curve = info.panels[0].curves[1]
     np.testing.assert_array_equal(curve.train, run.record["train_loss"][:, 1])
     np.testing.assert_array_equal(curve.validation, run.record["validation_loss"][:, 1])

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.tables import OPTIMISERS
 
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.errors import DataError, FileError
 from shoal.train import checkpoint, job
+
+from contracts.tables import OPTIMISERS
 
 NET = sh.Net(sh.Dense(8), sh.BatchNorm(), sh.ReLU(), sh.Dropout(0.3), sh.Dense(3))
 
@@ -43,9 +44,7 @@ def train(recipes, data, folder, stop_after=None):
         patch.setattr("shoal.train.campaign.CHUNK_SECONDS", 0.0)  # one epoch in every chunk
         if stop_after is not None:
             _stop(patch, stop_after)
-        return sh.fit_many(
-            recipes, data, folder=folder, checkpoint_every=0, slots=2, show=False
-        )
+        return sh.fit_many(recipes, data, folder=folder, checkpoint_every=0, slots=2, show=False)
 
 
 def _stop(patch, chunks):

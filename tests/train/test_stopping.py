@@ -118,8 +118,6 @@ def test_the_recorded_learning_rate_is_the_schedules(small):
 def test_the_recorded_penalty_is_lambda_over_two_m_times_squares(small):
     still = {"optimiser": sh.SGD(0.0), "l2": 0.8, "batch_size": "full", "epochs": 1}
     run = fit(small, **still)
-    squares = sum(
-        (a**2).sum() for p, a in flatten(run.model.parameters).items() if "weight" in p
-    )
+    squares = sum((a**2).sum() for p, a in flatten(run.model.parameters).items() if "weight" in p)
     rows = len(run.prepared.parts.train)
     assert run.final["penalty"] == pytest.approx(0.8 / (2 * rows) * squares, rel=1e-5)

@@ -32,6 +32,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     name = "N,N,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The numbers of a text."""
         if isinstance(value, tuple):
             return value
         try:

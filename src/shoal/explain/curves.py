@@ -123,8 +123,8 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         colour = colormaps["viridis"](0.85 * curve.order)
         epochs = np.arange(1, len(curve.train) + 1)
         label = curve.label if len(panel.curves) > 1 else "validation"
-        axes.plot(epochs, curve.train, color=colour, lw=0.8, alpha=0.6 if few else 0.25)
-        axes.plot(epochs, curve.validation, color=colour, lw=1.8 if few else 0.9, label=label)
+        axes.plot(epochs, curve.train, color=colour, lw=0.8, alpha=0.6 if few else 0.2)
+        axes.plot(epochs, curve.validation, color=colour, lw=1.8 if few else 1.0, label=label)
         if few and curve.best_epoch:
             best = curve.best_epoch
             axes.plot(best, curve.validation[best - 1], "o", ms=5, mfc="white", color=colour)
@@ -132,6 +132,25 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_xlabel("epoch")
     if panel.log:
         axes.set_yscale("log")
+        axes.set_ylim(*_range(panel))
     axes.grid(alpha=0.3)
-    if few:
-        axes.legend(fontsize=8)
+    _legend(axes, few)
+
+
+def _range(panel: Panel) -> tuple[float, float]:
+    """Where most of the points lie: a few runs that explode or vanish do not flatten the rest."""
+    values = np.concatenate([np.append(c.train, c.validation) for c in panel.curves])
+    values = values[np.isfinite(values) & (values > 0)]
+    if not len(values):
+        return 0.1, 10.0
+    low, high = np.quantile(values, (0.02, 0.98))
+    return float(low) / 1.5, float(high) * 1.5
+
+
+def _legend(axes: Any, few: bool) -> None:
+    """Every line by its name, or the first and the last of many."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not few:
+        handles, labels = [handles[0], handles[-1]], [labels[0], labels[-1]]
+        labels = [f"first: {labels[0]}", f"last: {labels[1]}"]
+    axes.legend(handles, labels, fontsize=7 if few else 6)

@@ -24,7 +24,7 @@ from shoal.recipe import Recipe
 from shoal.train import checkpoint, outcome
 from shoal.train.campaign import Campaign
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool, Settings, plan_work
 from shoal.train.progress import Progress
 from shoal.train.run import Run
 from shoal.train.slots import roomy_pool
@@ -76,8 +76,9 @@ class Job:
         self._number = 0
         self._began = self._saved = time.monotonic()
         self._prepared: dict[Any, Prepared] = {}
-        for group in self.groups:
-            self.prepared(self.recipes[group[0]])
+        for group in self.groups:  # whatever cannot be trained is refused before anything is done
+            first = self.recipes[group[0]]
+            plan_work(first, self.prepared(first))
 
     def prepared(self, recipe: Recipe) -> Prepared:
         """The data as a recipe wants it, the same object for the same preparation."""

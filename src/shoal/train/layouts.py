@@ -20,6 +20,9 @@ from shoal.train.devices import cache_folder
 from shoal.train.programs import LAYOUTS, Plan, Programs
 
 MOST_KEPT = 64
+CLEARLY = 0.9
+"""Share of the seconds of the first layout below which another is clearly faster."""
+
 _kept: dict[Any, Programs] = {}
 
 
@@ -44,9 +47,14 @@ def choose(
     candidates: Mapping[str, Programs],
     seconds: Callable[[Programs], float],
 ) -> Programs:
-    """The candidate that takes the fewest seconds; remembered."""
+    """The candidate that takes the fewest seconds; remembered.
+
+    The first stays unless another is clearly faster: where it hardly matters, noise should not
+    decide with which roundings a pool computes.
+    """
     times = {layout: seconds(found) for layout, found in candidates.items()}
-    best = min(times, key=lambda layout: times[layout])
+    first, fastest = next(iter(times)), min(times, key=lambda layout: times[layout])
+    best = fastest if times[fastest] < CLEARLY * times[first] else first
     _write(_read() | {_key(signature, mesh, candidates[best].plan): best})
     return candidates[best]
 
