@@ -83,14 +83,14 @@ def timed(function: Callable[[], object], per: float = 1.0) -> Arm:
     return arm
 
 
-def steady(recipe, data, members: int, epochs: int) -> Arm:
+def steady(recipe, data, members: int, epochs: int, layout: str = "auto") -> Arm:
     """An arm: seconds for one epoch of one member of our pool, its record and metrics included."""
     from shoal.data.preparation import prepare
-    from shoal.train.pool import Pool
+    from shoal.train.pool import Pool, Settings
 
     recipe = recipe.replace(epochs=10**9)
     prepared = prepare(data, recipe.preparation, recipe.loss, len(data.classes))
-    pool = Pool(recipe, prepared, members)
+    pool = Pool(recipe, prepared, members, Settings(layout))
     pool.place({k: recipe.replace(seed=k) for k in range(members)})
     pool.run(1)  # compiles, and chooses the layout
 

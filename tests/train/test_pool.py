@@ -7,7 +7,7 @@ import pytest
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.data.preparation import prepare
-from shoal.errors import RecipeError
+from shoal.errors import DeviceError, RecipeError
 from shoal.train.pool import Pool, Settings
 
 from contracts.tables import LAYERS, LOSSES, OPTIMISERS, SCHEDULES
@@ -248,6 +248,59 @@ def test_streaming_gives_the_bits_of_resident_data(layout, small):
     np.testing.assert_allclose(losses(streamed, 6), losses(resident, 6), rtol=1e-6)
     assert streamed.programs.compilations.keys() >= {"block", "finish"}
     assert streamed.programs.compilations["block"] == 1
+
+
+DIVIDED = {
+    "convolutions": sh.Net(sh.Conv(4, 3), sh.ReLU(), sh.MaxPool(2), sh.Flatten(), sh.Dense(3)),
+    "batch-norm and dropout": sh.Net(
+        sh.Conv(4, 3, bias=False),
+        sh.BatchNorm(),
+        sh.ReLU(),
+        sh.Dropout(0.3),
+        sh.Flatten(),
+        sh.Dense(3),
+    ),
+}
+
+
+@pytest.mark.parametrize("precision", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch_size", [32, 48], ids=["full", "ragged"])
+@pytest.mark.parametrize("name", DIVIDED)
+def test_devices_that_share_batches_learn_what_one_learns(name, batch_size, precision):
+    """Also the moments of batch-norm, the masks of dropout, L2, clipping and every metric."""
+    rng = np.random.default_rng(3)
+    data = sh.data.arrays(rng.normal(size=(80, 6, 6, 1)), rng.integers(0, 3, 80))
+    one = recipe(
+        DIVIDED[name], batch_size=batch_size, precision=precision, l2=0.1, clip=sh.ClipByNorm(1.0),
+        epochs=1000, metrics=("accuracy", "log_loss", "roc_auc"),
+        preparation=sh.Preparation("none", "none", sh.Split(validation=0.2)),
+    )  # fmt: skip
+    found = {}
+    for layout in ("sequential", "divided"):
+        pool = make([one], data, layout)
+        pool.place({0: one})
+        found[layout] = pool.run(8) | {"mean": flatten(pool.members.statistics)}
+    assert pool.mesh.devices.size == 2 and pool.programs.plan.layout == "divided"
+    alone, shared = found.values()
+    assert alone.keys() == shared.keys()
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(b, a, rtol=TOLERANCE[precision]), alone, shared
+    )
+
+
+def test_streaming_when_devices_share_batches(small):
+    one = recipe(batch_size=32, preparation=sh.Preparation(split=sh.Split(validation=0)))
+    pools = [make([one], small, "divided", block_rows=rows) for rows in (None, 40)]
+    for pool in pools:
+        pool.place({0: one})
+    infos = [pool.run(1) for pool in pools]
+    for name, values in infos[0].items():
+        np.testing.assert_allclose(infos[1][name], values, rtol=1e-6, err_msg=name)
+
+
+def test_only_a_pool_of_one_can_be_divided(small):
+    with pytest.raises(DeviceError, match="a pool of one slot"):
+        make([recipe()], small, "divided", slots=2)
 
 
 def test_predicted_memory_grows_with_the_slots(small):

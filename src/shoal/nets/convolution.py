@@ -57,8 +57,7 @@ _convolve.defvjp(_forward, _backward)
 
 
 def _input_gradient(dy: Array, w: Array, plan: Plan) -> Array:
-    channels = w.shape[-2]
-    if channels <= 4 or (channels <= 16 and plan.cells <= SMALL_KERNEL):
+    if w.shape[-2] <= 4:
         return f.input_gradient_by_columns(dy, w, plan)
     return f.input_gradient_plain(dy, w, plan)
 

@@ -97,7 +97,6 @@ class Dropout(Layer):
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         if not mode.training:
             return x, {}
-        assert mode.key is not None, "a training network with dropout is run with a key"
         keep = 1.0 - self.rate
-        kept = jax.random.bernoulli(mode.key, keep, x.shape)
+        kept = mode.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), x.shape)
         return jnp.where(kept, x / keep, jnp.zeros_like(x)), {}

@@ -9,12 +9,14 @@ parameters it needs and what it costs; and it computes its output as a pure func
 mean of batch-norm). Both are dictionaries, empty for most layers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+from jax import lax
 
-from shoal.arrays import Array, Shape, Tree
+from shoal.arrays import Array, Shape, Tree, psum_together
 from shoal.describe import Description
 from shoal.nets.initialisers import Initialiser
 
@@ -59,17 +61,43 @@ class Mode(NamedTuple):
         training: True while learning: dropout drops, batch-norm uses the batch.
         key: randomness of this step, or None where the network needs none.
         mask: shape (B,), True for real examples; None when the batch holds no padding.
+        devices: name of the axis of devices that share the rows of each batch, None where one
+            device has them all. Rows then means this device's rows.
     """
 
     training: bool
     key: Array | None = None
     mask: Array | None = None
+    devices: str | None = None
 
     def enter(self, index: int) -> "Mode":
         """The mode for the layer at a position: its own randomness."""
         if self.key is None:
             return self
         return self._replace(key=jax.random.fold_in(self.key, index))
+
+    def total(self, sums: Tree) -> Tree:
+        """Sums over this device's rows as sums over all rows of the batch."""
+        return sums if self.devices is None else psum_together(sums, self.devices)
+
+    def rows(self, whole: Array) -> Array:
+        """This device's share of an array with one entry for each row of the batch, (B, ...)."""
+        if self.devices is None:
+            return whole
+        count = whole.shape[0] // lax.axis_size(self.devices)
+        return lax.dynamic_slice_in_dim(whole, lax.axis_index(self.devices) * count, count)
+
+    def draw(self, function: Callable[[Array, Shape], Array], shape: Shape) -> Array:
+        """Random numbers of a shape (rows, ...), the same whether devices share the batch or not.
+
+        Args:
+            function: draws from a key and a shape.
+        """
+        assert self.key is not None, "a training network that draws is run with a key"
+        if self.devices is None:
+            return function(self.key, shape)
+        batch = shape[0] * lax.axis_size(self.devices)
+        return self.rows(function(self.key, (batch, *shape[1:])))
 
 
 class Layer(Description, abstract=True):

@@ -70,7 +70,7 @@ class BatchNorm(Layer):
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         if mode.training:
-            mean, variance, count = _batch_moments(x, mode.mask)
+            mean, variance, count = _batch_moments(x, mode)
             unbiased = variance * (count / jnp.maximum(count - 1.0, 1.0))
             statistics = {
                 "mean": statistics["mean"] + self.momentum * (mean - statistics["mean"]),
@@ -84,18 +84,20 @@ class BatchNorm(Layer):
         return x * _per_channel(factor, x) + _per_channel(shift, x), statistics
 
 
-def _batch_moments(x: Array, mask: Array | None) -> tuple[Array, Array, Array]:
+def _batch_moments(x: Array, mode: Mode) -> tuple[Array, Array, Array]:
     """Mean and biased variance per channel, shape (C,), and the number of values each is over."""
     axes = tuple(range(x.ndim - 1))
-    if mask is None:
-        count = jnp.asarray(x.size // x.shape[-1], x.dtype)
-        mean = jnp.mean(x, axis=axes)
-        return mean, jnp.mean((x - _per_channel(mean, x)) ** 2, axis=axes), count
-    rows = mask.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
-    count = jnp.sum(rows) * (x.size // (x.shape[0] * x.shape[-1]))
-    mean = jnp.sum(x * rows, axis=axes) / count
-    squares = jnp.sum((x - _per_channel(mean, x)) ** 2 * rows, axis=axes)
-    return mean, squares / count, count
+    rows = jnp.ones((x.shape[0],), x.dtype) if mode.mask is None else mode.mask.astype(x.dtype)
+    count = mode.total(jnp.sum(rows)) * (x.size // (x.shape[0] * x.shape[-1]))
+
+    def mean(values: Array) -> Array:
+        if mode.mask is not None:
+            values = values * rows.reshape((-1,) + (1,) * (x.ndim - 1))
+        total: Array = mode.total(jnp.sum(values, axis=axes))
+        return total / count
+
+    first = mean(x)
+    return first, mean((x - _per_channel(first, x)) ** 2), count
 
 
 class LayerNorm(Layer):

@@ -13,12 +13,15 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from shoal.errors import DeviceError
 
-MEMBERS = "members"
-"""Name of the axis along which a pool is spread over devices."""
+DEVICES = "devices"
+"""Name of the axis of devices over which the members of a pool, or the rows of a batch, lie."""
+
+ROWS_EACH = 16
+"""Rows that a device should have of a batch that several share."""
 
 
 def prepare_jax() -> None:
@@ -79,17 +82,13 @@ def spread(slots: int, devices: Sequence[Any] | None = None) -> Mesh:
             "a pool", required="a device", got="none", remedy="leave devices out to use all"
         )
     count = max(n for n in range(1, len(usable) + 1) if slots % n == 0)
-    return Mesh(np.array(usable[:count]), (MEMBERS,))
+    return Mesh(np.array(usable[:count]), (DEVICES,))
 
 
-def split_sharding(mesh: Mesh) -> NamedSharding:
-    """Axis 0, the members, divided among the devices."""
-    return NamedSharding(mesh, PartitionSpec(MEMBERS))
-
-
-def copied_sharding(mesh: Mesh) -> NamedSharding:
-    """A copy on every device."""
-    return NamedSharding(mesh, PartitionSpec())
+def share(rows: int, devices: Sequence[Any] | None = None) -> Mesh:
+    """The devices that share each batch: as many as divide its rows, ``ROWS_EACH`` at least."""
+    usable = list(devices if devices is not None else jax.devices())
+    return spread(rows, usable[: max(1, rows // ROWS_EACH)])
 
 
 def memory_budget(mesh: Mesh) -> int:

@@ -5,6 +5,7 @@ not on how many epochs a chunk runs before the host looks.
 """
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -51,8 +52,10 @@ def run_steps(
         count: how many of the S steps to run, int32.
     """
 
+    sharing = Mode(True, devices=work.devices)
+
     def body(s: Array, member: Member) -> Member:
-        rows = order[s]
+        rows = sharing.rows(order[s])
         mask = rows >= 0 if work.ragged else None
         at = jnp.maximum(rows, 0) if work.ragged else rows
         x = data.x.at[at].get(mode="promise_in_bounds")
@@ -117,7 +120,17 @@ def _validation_info(
 
 
 def outputs(recipe: Recipe, parameters: Tree, statistics: Tree, x: Array, work: Work) -> Array:
-    """What the network gives for all of ``x``, (N, C), block by block to bound the memory."""
+    """What the network gives for all of ``x``, (N, C), block by block to bound the memory.
+
+    Where devices share the batches they share this work too.
+    """
+    if work.devices is not None:
+        share = -(-x.shape[0] // lax.axis_size(work.devices))
+        missing = share * lax.axis_size(work.devices) - x.shape[0]
+        part = Mode(False, devices=work.devices).rows(_lengthened(x, missing))
+        alone = replace(work, devices=None)
+        z = outputs(recipe, parameters, statistics, part, alone)
+        return lax.all_gather(z, work.devices, tiled=True)[: x.shape[0]]
     rows = x.shape[0]
     widest = max(math.prod(shape) for shape in recipe.body.shapes(work.in_shape))
     blocks = -(-rows // max(1, min(rows, ACTIVATIONS_AT_ONCE // widest)))
@@ -128,9 +141,13 @@ def outputs(recipe: Recipe, parameters: Tree, statistics: Tree, x: Array, work: 
 
     if blocks == 1:
         return block(x)
-    padded = jnp.concatenate([x, jnp.zeros((blocks * size - rows, *x.shape[1:]), x.dtype)])
-    z = lax.map(block, padded.reshape(blocks, size, *x.shape[1:]))
+    z = lax.map(block, _lengthened(x, blocks * size - rows).reshape(blocks, size, *x.shape[1:]))
     return z.reshape(blocks * size, *z.shape[2:])[:rows]
+
+
+def _lengthened(x: Array, rows: int) -> Array:
+    """``x`` with so many rows of zeros after it."""
+    return jnp.concatenate([x, jnp.zeros((rows, *x.shape[1:]), x.dtype)]) if rows else x
 
 
 def _observe(watch: Watch, epoch: Array, train: Array, watched: Array, recipe: Recipe) -> Watch:

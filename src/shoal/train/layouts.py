@@ -1,9 +1,10 @@
-"""Layouts: the programs of this process, and which layout is faster, measured and remembered.
+"""Layouts: the programs of this process, and which layout is faster.
 
 Whether K networks run faster together or one after another depends on their size and on the
 machine: small products gain from being batched, large ones and convolutions lose. So both are timed
 once for a signature; the answer is kept for the process and, in the user's cache folder, for the
-next ones, so that a repeated run computes with the same program to the last bit.
+next ones, so that a repeated run computes with the same program to the last bit. Whether devices
+share the batches of a single network is decided by a rule, which costs no compilation.
 """
 
 import hashlib
@@ -16,10 +17,18 @@ from jax.sharding import Mesh
 
 from shoal.errors import FileError
 from shoal.files import write_atomically
+from shoal.recipe import Recipe
 from shoal.train.devices import cache_folder
+from shoal.train.member import Work
 from shoal.train.programs import LAYOUTS, Plan, Programs
 
 MOST_KEPT = 64
+MUCH_WORK = 2**23
+"""Multiply-adds of the spatial layers on one batch from which sharing it can pay."""
+
+WORTH_A_PARAMETER = 200
+"""Multiply-adds of the spatial layers on one batch that outweigh adding up one gradient."""
+
 CLEARLY = 0.9
 """Share of the seconds of the first layout below which another is clearly faster."""
 
@@ -39,6 +48,27 @@ def programs(signature: Any, mesh: Mesh, plan: Plan) -> Programs:
 def remembered(signature: Any, mesh: Mesh, plan: Plan) -> str | None:
     """The faster layout, where it was measured before."""
     return _read().get(_key(signature, mesh, plan))
+
+
+def worth_dividing(recipe: Recipe, work: Work) -> bool:
+    """Whether the devices of a CPU should share the batches of a network that trains alone.
+
+    XLA splits each operation among the cores anyway. For products of matrices that is the faster
+    way; for convolutions and pools it is not, and each core better runs the whole step on its own
+    images. What sharing costs is the sum of the gradients, in proportion to the parameters.
+    Measured on 2 cores, milliseconds per step, batch 64 and 128: a CNN with 1,000 multiply-adds
+    for each parameter 5.8 alone, 4.9 shared; a multilayer perceptron 1.0 alone, 1.3 shared.
+    ``bench/cnn.py`` and ``bench/mlp.py`` measure them again.
+    """
+    before = recipe.body.shapes(work.in_shape)
+    spatial = sum(
+        layer.multiply_adds(shape)
+        for layer, shape in zip(recipe.body.layers, before, strict=False)
+        if len(shape) > 1
+    )
+    batch = spatial * work.batch
+    parameters = recipe.body.parameter_count(work.in_shape)
+    return batch >= MUCH_WORK and batch >= WORTH_A_PARAMETER * parameters
 
 
 def choose(

@@ -114,6 +114,7 @@ class Work:
         metrics: what is computed beside the loss.
         scale: (T,) units of the target per unit of output, as a tuple.
         variances: (T,) of the training and of the validation targets, as tuples.
+        devices: name of the axis of devices that share each batch, None where none do.
     """
 
     in_shape: Shape
@@ -125,6 +126,7 @@ class Work:
     metrics: tuple[Metric, ...]
     scale: tuple[float, ...]
     variances: tuple[tuple[float, ...], tuple[float, ...]]
+    devices: str | None = None
 
     @property
     def ragged(self) -> bool:

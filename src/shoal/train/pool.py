@@ -11,6 +11,7 @@ member that starts at global epoch g sees the same batches as a pool of one that
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -20,10 +21,10 @@ from jax.sharding import Mesh
 
 from shoal.arrays import Numbers, Tree, stack
 from shoal.data.preparation import Prepared
-from shoal.errors import RecipeError
+from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import layouts
-from shoal.train.devices import memory_budget, spread
+from shoal.train.devices import DEVICES, memory_budget, share, spread
 from shoal.train.epoch import Batches
 from shoal.train.feed import Feed, Resident, Streamed
 from shoal.train.member import Member, Status, Work
@@ -41,7 +42,7 @@ class Settings(NamedTuple):
     """How a pool runs; nothing here changes what it computes beyond rounding.
 
     Attributes:
-        layout: "batched", "sequential", or "auto" to measure both.
+        layout: "batched", "sequential", "divided" (see ``programs``), or "auto" to choose.
         devices: to spread over; None for all.
         block_rows: rows of a block, to stream the training split; None to stream only when needed.
     """
@@ -103,6 +104,9 @@ class Pool:
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
         self.mesh: Mesh = spread(slots, self.settings.devices)
+        if self._divides():
+            self.mesh = share(self.work.batch, self.settings.devices)
+            self.work = replace(self.work, devices=DEVICES)
         self.room = max(1, min(MOST_EPOCHS, ORDER_NUMBERS // self.work.rows))
         self._dtype = np.dtype(self.work.dtype)
         with self._precision():
@@ -124,11 +128,28 @@ class Pool:
     def _programs(self, layout: str) -> Programs:
         return layouts.programs(self.template.signature, self.mesh, self._plan(layout))
 
+    def _divides(self) -> bool:
+        """Whether the devices share the batches of a single member."""
+        if self.settings.layout == "divided" and len(self.recipes) > 1:
+            raise DeviceError(
+                "the layout 'divided'",
+                required="a pool of one slot",
+                got=f"{len(self.recipes)} slots",
+                remedy="give slots=1, or leave the layout to 'auto'",
+            )
+        if self.settings.layout != "auto" or len(self.recipes) > 1:
+            return self.settings.layout == "divided"
+        several = share(self.work.batch, self.settings.devices).devices.size > 1
+        cpu = self.mesh.devices.flat[0].platform == "cpu"
+        return several and cpu and layouts.worth_dividing(self.template, self.work)
+
     def _first_layout(self) -> str:
         """The layout to begin with: the one asked for, the only one there is, or one remembered.
 
         Where none of these settles it, "auto" stays open until the first chunk measures.
         """
+        if self.work.devices is not None:
+            return "divided"
         if len(self.recipes) == self.mesh.devices.size:
             return "sequential"  # one member on each device: the layouts are the same
         if self.settings.layout != "auto":
@@ -144,13 +165,13 @@ class Pool:
         if not self.work.validation:
             return None
         x, t = prepared.encoded(prepared.parts.validation, self._dtype)
-        placed: Batches = self.programs.put(Batches(x, t), split=False)
+        placed: Batches = self.programs.put(Batches(x, t), members=False)
         return placed
 
     def _feed(self, prepared: Prepared) -> Feed:
         def put(tree: Any) -> Any:
             with self._precision():
-                return self.programs.put(tree, split=False)
+                return self.programs.put(tree, members=False)
 
         order_seed = self.template.order_seed
         row_bytes = self._dtype.itemsize * int(np.prod(self.work.in_shape))
@@ -165,7 +186,7 @@ class Pool:
     def _stack(self) -> Recipe:
         """The recipes of all slots as one, its numbers stacked, on the devices."""
         filled = [recipe or self.template for recipe in self.recipes]
-        stacked: Recipe = self.programs.put(stack(filled, self._dtype), split=True)
+        stacked: Recipe = self.programs.put(stack(filled, self._dtype), members=True)
         return stacked
 
     # --- slots -----------------------------------------------------------------------------------
@@ -214,7 +235,7 @@ class Pool:
     def _mask(self, slots: Iterable[int]) -> Any:
         mask = np.zeros(len(self.recipes), dtype=bool)
         mask[list(slots)] = True
-        return self.programs.put(mask, split=True)
+        return self.programs.put(mask, members=True)
 
     def member(self, slot: int) -> Member:
         """A copy on the host of the member in a slot."""
@@ -225,7 +246,7 @@ class Pool:
         """Replace the members, and the numbers of their recipes, by a state read from disk."""
         with self._precision():
             self._stacked = self._stack()
-            self.members = self.programs.put(members, split=True)
+            self.members = self.programs.put(members, members=True)
 
     # --- training --------------------------------------------------------------------------------
 
@@ -254,13 +275,13 @@ class Pool:
         return log
 
     def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
-        orders = self.programs.put(feed.orders(self.epoch, count, self.room), split=False)
-        counts = self.programs.put((np.int32(count), np.int32(self.work.steps)), split=False)
+        orders = self.programs.put(feed.orders(self.epoch, count, self.room), members=False)
+        counts = self.programs.put((np.int32(count), np.int32(self.work.steps)), members=False)
         return (feed.data, self.validation, orders, *counts)
 
     def _run_streamed(self, feed: Streamed) -> Tree:
         for data, order, steps in feed.blocks(self.epoch):
-            order_, steps_ = self.programs.put((order, np.int32(steps)), split=False)
+            order_, steps_ = self.programs.put((order, np.int32(steps)), members=False)
             self.members = self.programs.block(self._stacked, self.members, data, order_, steps_)
             # Wait, so that at most two blocks lie on the device.
             jax.block_until_ready(self.members.step)
@@ -276,7 +297,7 @@ class Pool:
 
         def seconds(programs: Programs) -> float:
             *data, _, _ = arguments
-            counts = programs.put((np.int32(1), np.int32(min(self.work.steps, 8))), split=False)
+            counts = programs.put((np.int32(1), np.int32(min(self.work.steps, 8))), members=False)
             best = np.inf
             for _ in range(3):
                 copies = jax.tree.map(jnp.copy, self.members)

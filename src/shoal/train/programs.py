@@ -12,6 +12,11 @@ runs them
     sequential   one after another within an epoch, by ``lax.map``; a member that has stopped
                  costs nothing
 
+A single member can also have its batches
+
+    divided      among the devices: each takes B/D rows, their gradients are added up, and every
+                 device holds the same member
+
 Programs are compiled ahead of time and counted: one signature, one compilation of each. They are
 kept for the process, and JAX keeps them on disk for the next one.
 """
@@ -24,17 +29,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from shoal.arrays import Array, Tree
 from shoal.recipe import Recipe
 from shoal.train import member as members_
-from shoal.train.devices import MEMBERS, copied_sharding, split_sharding
+from shoal.train.devices import DEVICES
 from shoal.train.epoch import Batches, end_epoch, run_epoch, run_steps
 from shoal.train.member import Member, Status, Work, select
 
-SPLIT, COPIED = PartitionSpec(MEMBERS), PartitionSpec()
-LAYOUTS = ("batched", "sequential")
+SPLIT, COPIED = PartitionSpec(DEVICES), PartitionSpec()
+LAYOUTS = ("batched", "sequential", "divided")
 
 
 class Plan(NamedTuple):
@@ -42,7 +47,7 @@ class Plan(NamedTuple):
 
     Attributes:
         slots: K; epochs: E, the most that one chunk runs.
-        layout: "batched" or "sequential".
+        layout: one of ``LAYOUTS``.
         work: the static side of the training.
     """
 
@@ -190,15 +195,25 @@ class Programs:
         return jax.jit(spread, donate_argnums=(donate,))
 
     @property
+    def _divided(self) -> bool:
+        return self.plan.layout == "divided"
+
+    @property
+    def _own(self) -> PartitionSpec:
+        """How the arrays of the members lie on the devices."""
+        return COPIED if self._divided else SPLIT
+
+    @property
     def _slots(self) -> int:
-        return self.plan.slots // self.mesh.devices.size
+        """Members on each device."""
+        return 1 if self._divided else self.plan.slots // self.mesh.devices.size
 
     def fresh(self, recipes: Recipe, members: Member, which: Array) -> Member:
         """The pool with new members in the slots where ``which``, (K,) bool, is True."""
-        function = partial(_fresh, work=self.plan.work)
+        function, own = partial(_fresh, work=self.plan.work), self._own
         program = self._get(
             "fresh",
-            lambda: self._mapped(function, (SPLIT, SPLIT, SPLIT), SPLIT, 1),
+            lambda: self._mapped(function, (own, own, own), own, 1),
             recipes,
             members,
             which,
@@ -208,32 +223,36 @@ class Programs:
 
     def clear(self, members: Member, which: Array) -> Member:
         """The pool with the chosen slots marked as empty."""
-        build = lambda: self._mapped(_clear, (SPLIT, SPLIT), SPLIT, 0)  # noqa: E731
-        after: Member = self._get("clear", build, members, which)(members, which)
+        own = self._own
+        program = self._get(
+            "clear", lambda: self._mapped(_clear, (own, own), own, 0), members, which
+        )
+        after: Member = program(members, which)
         return after
 
     def chunk_program(self, *arguments: Any) -> Any:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
         function = partial(_chunk, plan=self.plan, slots=self._slots)
-        inputs = (SPLIT, SPLIT, COPIED, COPIED, COPIED, COPIED, COPIED)
-        return self._get(
-            "chunk", lambda: self._mapped(function, inputs, (SPLIT, SPLIT), 1), *arguments
-        )
+        own = self._own
+        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED)
+        return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)
 
     def block(self, *arguments: Any) -> Member:
         """Some steps on a block of data; arguments as for ``_block``."""
         function = partial(_block, plan=self.plan, slots=self._slots)
-        inputs = (SPLIT, SPLIT, COPIED, COPIED, COPIED)
-        program = self._get("block", lambda: self._mapped(function, inputs, SPLIT, 1), *arguments)
+        own = self._own
+        inputs = (own, own, COPIED, COPIED, COPIED)
+        program = self._get("block", lambda: self._mapped(function, inputs, own, 1), *arguments)
         after: Member = program(*arguments)
         return after
 
     def finish(self, *arguments: Any) -> tuple[Member, dict[str, Array]]:
         """The end of an epoch; arguments as for ``_finish``."""
         function = partial(_finish, plan=self.plan, slots=self._slots)
+        own = self._own
         program = self._get(
             "finish",
-            lambda: self._mapped(function, (SPLIT, SPLIT, COPIED), (SPLIT, SPLIT), 1),
+            lambda: self._mapped(function, (own, own, COPIED), (own, own), 1),
             *arguments,
         )
         after: tuple[Member, dict[str, Array]] = program(*arguments)
@@ -247,12 +266,12 @@ class Programs:
             lambda: jax.tree.map(
                 lambda s: jnp.zeros((self.plan.slots, *s.shape), s.dtype), shapes
             )._replace(status=jnp.full((self.plan.slots,), Status.EMPTY, jnp.int32)),
-            out_shardings=split_sharding(self.mesh),
+            out_shardings=NamedSharding(self.mesh, self._own),
         )
         empty: Member = build()
         return empty
 
-    def put(self, tree: Tree, split: bool) -> Tree:
-        """A tree of host arrays on the devices: members divided, or a copy on each."""
-        sharding = split_sharding(self.mesh) if split else copied_sharding(self.mesh)
+    def put(self, tree: Tree, members: bool) -> Tree:
+        """A tree of host arrays on the devices: where the members lie, or a copy on each."""
+        sharding = NamedSharding(self.mesh, self._own if members else COPIED)
         return jax.tree.map(lambda a: jax.device_put(a, sharding), tree)

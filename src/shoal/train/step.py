@@ -31,23 +31,30 @@ def train_step(
     Args:
         recipe: its numbers may be tracers.
         member: one member, not stacked.
-        x: (B, *in) inputs; t: (B,) or (B, T) targets.
+        x: (B, *in) inputs; t: (B,) or (B, T) targets. Where devices share the batch, their part.
         mask: (B,) bool, False for padding; None when the batch is full.
         work: the static side.
     """
     weights = _weights(x, mask, work)
     decays = recipe.body.decays(work.in_shape)
-    mode = Mode(True, _step_key(recipe, member), mask)
+    mode = Mode(True, _step_key(recipe, member), mask, work.devices)
+    m = jnp.asarray(work.batch, work.dtype) if mask is None else mode.total(jnp.sum(weights))
 
-    def objective(parameters: Tree) -> tuple[Array, tuple[Array, Array, Array, Tree]]:
+    def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree]]:
+        """This device's share of the mean loss."""
         z, statistics = recipe.body.apply(parameters, member.statistics, x, mode)
         total = jnp.sum(recipe.loss.per_example(z, t) * weights)
-        penalty = _penalty(recipe, parameters, decays, jnp.sum(weights))
-        return total / jnp.sum(weights) + penalty, (total, penalty, z, statistics)
+        return total / m, (_batch_sums(recipe, total, z, t, weights, work), statistics)
 
-    (value, (total, penalty, z, statistics)), gradient = jax.value_and_grad(
-        objective, has_aux=True
-    )(member.parameters)
+    (_, (seen, statistics)), gradient = jax.value_and_grad(objective, has_aux=True)(
+        member.parameters
+    )
+    gradient, seen = mode.total((gradient, seen))
+    penalty = jnp.zeros_like(m)
+    if recipe.l2 is not None:
+        penalty, pull = jax.value_and_grad(_penalty)(member.parameters, recipe.l2 / m, decays)
+        gradient = jax.tree.map(jnp.add, gradient, pull)
+    value = seen[0] / m + penalty
     norm = jnp.sqrt(squared_norm(gradient))
     clip = recipe.clip
     if clip is not None:
@@ -62,7 +69,7 @@ def train_step(
         parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
         statistics=_finite(statistics, member.statistics),
         optimiser=_finite(state, member.optimiser),
-        sums=_add(member.sums, recipe, total, penalty, norm, z, t, weights, work),
+        sums=_add(member.sums, seen, m, penalty, norm),
         step=member.step + 1,
     )
     # The last is the length of a plain step: a rate can be too large for any gradient.
@@ -94,11 +101,10 @@ def _step_key(recipe: Recipe, member: Member) -> Array | None:
     return jax.random.fold_in(key, member.step)
 
 
-def _penalty(recipe: Recipe, parameters: Tree, decays: Tree, m: Array) -> Array:
-    if recipe.l2 is None:
-        return jnp.zeros_like(m)
+def _penalty(parameters: Tree, strength: Array, decays: Tree) -> Array:
+    """strength / 2 · sum of the squares of the weights that decay."""
     chosen = jax.tree.map(lambda w, d: w if d else None, parameters, decays)
-    return recipe.l2 / (2.0 * m) * squared_norm(chosen)
+    return 0.5 * strength * squared_norm(chosen)
 
 
 def squared_norm(tree: Tree) -> Array:
@@ -116,27 +122,23 @@ def learning_rate(recipe: Recipe, member: Member, work: Work) -> Array:
     return rate * recipe.schedule.factor_at(member.schedule, clock)
 
 
-def _add(
-    sums: Sums,
-    recipe: Recipe,
-    total: Array,
-    penalty: Array,
-    norm: Array,
-    z: Array,
-    t: Array,
-    weights: Array,
-    work: Work,
-) -> Sums:
+def _batch_sums(
+    recipe: Recipe, total: Array, z: Array, t: Array, weights: Array, work: Work
+) -> tuple[Array, ...]:
+    """Sum of the losses, then the sums of each additive metric, over the rows here."""
     known = facts(recipe, work, TRAINING)
-    additive = [metric for metric in work.metrics if metric.additive]
+    additive = (metric for metric in work.metrics if metric.additive)
+    return (total, *(metric.sums(z, t, weights, known) for metric in additive))
+
+
+def _add(sums: Sums, seen: tuple[Array, ...], m: Array, penalty: Array, norm: Array) -> Sums:
+    """The sums of the epoch with one more batch of m examples."""
+    total, *metrics = seen
     return Sums(
         loss=sums.loss + total,
-        rows=sums.rows + jnp.sum(weights),
+        rows=sums.rows + m,
         penalty=sums.penalty + penalty,
         norm=sums.norm + norm,
         steps=sums.steps + 1.0,
-        metrics=tuple(
-            before + metric.sums(z, t, weights, known)
-            for before, metric in zip(sums.metrics, additive, strict=True)
-        ),
+        metrics=tuple(a + b for a, b in zip(sums.metrics, metrics, strict=True)),
     )
