@@ -8,7 +8,6 @@ one cell of the kernel.
     plain      the operation of the compiler, in the one layout for which it is fast on CPUs
     taps       a sum over taps of shifted copies times the weights of the tap
     patches    all taps side by side in one matrix (B · space', taps · C), and one product
-    columns    the derivative of patches: one product, then every tap's part put back and added
 """
 
 import math
@@ -128,7 +127,7 @@ def by_patches(x: Array, w: Array, plan: Plan) -> Array:
 # --- derivative by the input ---------------------------------------------------------------------
 
 
-def input_gradient_plain(dy: Array, w: Array, plan: Plan) -> Array:
+def input_gradient(dy: Array, w: Array, plan: Plan) -> Array:
     """dx: dy, spread by the stride, convolved with the kernel turned around."""
     space = range(len(plan.axes))
     turned = jnp.swapaxes(jnp.flip(w, tuple(space)), -1, -2)  # (*kernel, O, C)
@@ -148,19 +147,10 @@ def input_gradient_plain(dy: Array, w: Array, plan: Plan) -> Array:
     )
 
 
-def input_gradient_by_columns(dy: Array, w: Array, plan: Plan) -> Array:
-    """dx: the gradients of all patches in one product, each tap's part put back and added."""
-    filters, channels = w.shape[-1], w.shape[-2]
-    columns = dy.reshape(-1, filters) @ w.reshape(-1, filters).T
-    columns = columns.reshape(*dy.shape[:-1], plan.cells, channels)
-    cells = enumerate(cells_of(plan.axes))
-    return reduce(jnp.add, [untap(columns[..., i, :], cell, plan.axes) for i, cell in cells])
-
-
 # --- derivative by the kernel --------------------------------------------------------------------
 
 
-def kernel_gradient_plain(x: Array, dy: Array, plan: Plan) -> Array:
+def kernel_gradient(x: Array, dy: Array, plan: Plan) -> Array:
     """dw: channels play the batch, the batch plays the channels, dy is the kernel."""
     n = len(plan.axes)
     space = tuple(range(1, n + 1))
@@ -179,9 +169,3 @@ def kernel_gradient_plain(x: Array, dy: Array, plan: Plan) -> Array:
         dimension_numbers=dimension_numbers(n),
     )  # (C, *kernel, O)
     return dw.transpose((*space, 0, n + 1))
-
-
-def kernel_gradient_by_patches(x: Array, dy: Array, plan: Plan) -> Array:
-    """dw: one product of the patches with dy."""
-    dw = patches(x, plan).T @ dy.reshape(-1, dy.shape[-1])
-    return dw.reshape(*(axis.kernel for axis in plan.axes), x.shape[-1], dy.shape[-1])
