@@ -85,8 +85,9 @@ def test_the_faster_layout_is_kept(faster, small, monkeypatch):
     monkeypatch.setenv("SHOAL_CACHE_DIR", "")
     choose = layouts.choose
 
-    def told(signature, mesh, candidates, seconds):
-        return choose(signature, mesh, candidates, lambda p: float(p.plan.layout != faster))
+    def told(signature, mesh, candidates, seconds, most_steps):
+        pretended = lambda programs, steps: float(programs.plan.layout != faster)  # noqa: E731
+        return choose(signature, mesh, candidates, pretended, most_steps)
 
     monkeypatch.setattr(layouts, "choose", told)
     recipes = [RECIPE.replace(seed=k) for k in range(4)]

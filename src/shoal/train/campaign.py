@@ -109,10 +109,12 @@ class Campaign:
             for k, slot in enumerate(self.slots)
             if slot is not None and statuses[k] != Status.RUNNING
         ]
-        for k in leaving:
+        if not leaving:
+            return
+        for k, member in zip(leaving, self.pool.results(leaving), strict=True):
             slot = self.slots[k]
             assert slot is not None
-            self.outcomes[slot.index] = self._outcome(slot, self.pool.member(k))
+            self.outcomes[slot.index] = self._outcome(slot, member)
             self.slots[k] = None
             yield slot.index
         self.pool.clear(leaving)

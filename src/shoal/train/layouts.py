@@ -29,6 +29,10 @@ MUCH_WORK = 2**23
 WORTH_A_PARAMETER = 200
 """Multiply-adds of the spatial layers on one batch that outweigh adding up one gradient."""
 
+LONG_ENOUGH = 0.01
+"""Seconds that a measurement should take, so that starting a program does not count."""
+
+TURNS = 3
 CLEARLY = 0.9
 """Share of the seconds of the first layout below which another is clearly faster."""
 
@@ -75,14 +79,29 @@ def choose(
     signature: Any,
     mesh: Mesh,
     candidates: Mapping[str, Programs],
-    seconds: Callable[[Programs], float],
+    seconds: Callable[[Programs, int], float],
+    most_steps: int,
 ) -> Programs:
     """The candidate that takes the fewest seconds; remembered.
 
-    The first stays unless another is clearly faster: where it hardly matters, noise should not
-    decide with which roundings a pool computes.
+    As many steps are timed as take ``LONG_ENOUGH``, in turn, after one run to warm up; the lowest
+    of ``TURNS`` counts. The first stays unless another is clearly faster: where it hardly matters,
+    noise should not decide with which roundings a pool computes.
+
+    Args:
+        seconds: runs so many steps of a candidate on throw-away copies.
+        most_steps: of an epoch.
     """
-    times = {layout: seconds(found) for layout, found in candidates.items()}
+    steps = 1
+    while True:
+        took = [seconds(found, steps) for found in candidates.values()]
+        if min(took) >= LONG_ENOUGH or steps == most_steps:
+            break
+        steps = min(4 * steps, most_steps)
+    times = dict.fromkeys(candidates, float("inf"))
+    for _ in range(TURNS):
+        for layout, found in candidates.items():
+            times[layout] = min(times[layout], seconds(found, steps))
     first, fastest = next(iter(times)), min(times, key=lambda layout: times[layout])
     best = fastest if times[fastest] < CLEARLY * times[first] else first
     _write(_read() | {_key(signature, mesh, candidates[best].plan): best})

@@ -6,6 +6,7 @@ with the rest as JSON in the metadata; reading it runs no code.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from shoal.data.encoding import (
 )
 from shoal.errors import DamagedFileError, RecipeError
 from shoal.files import read, tensors_from_bytes, tensors_to_bytes, write_atomically
-from shoal.metrics import Facts
+from shoal.metrics import Facts, Metric
 from shoal.nets import Mode, Summary
 from shoal.recipe import Recipe
 from shoal.train.versions import versions
@@ -93,18 +94,13 @@ class Model:
         loss: Any = self.recipe.loss
         with _precision(self.recipe):
             dtype = np.dtype(self.recipe.precision)
-            z = loss.outputs_for(jnp.asarray(predictions, dtype))
             encoded = self.targets.encode(data.targets)
-            t = jnp.asarray(encoded.astype(np.int32 if loss.targets == "index" else dtype))
-            ones = jnp.ones(len(z), dtype)
+            t = encoded.astype(np.int32 if loss.targets == "index" else dtype)
             variance = data.targets.var(axis=0) if not self.classes else np.ones(1)
-            known = Facts(
-                loss, jnp.asarray(self.targets.scale, dtype), jnp.asarray(variance, dtype)
-            )
-            found = {"loss": float(jnp.mean(loss.per_example(z, t)))}
-            for metric in self.recipe.metrics_for(data.task):
-                found[metric.name] = float(metric.value(metric.sums(z, t, ones, known), known))
-        return found
+            metrics = self.recipe.metrics_for(data.task)
+            scale, variance = self.targets.scale.astype(dtype), variance.astype(dtype)
+            found = _scores(predictions.astype(dtype), t, scale, variance, loss, metrics)
+        return {name: float(value) for name, value in found.items()}
 
     def summary(self) -> Summary:
         """The table of the network's layers."""
@@ -223,3 +219,19 @@ def _average(recipes: Recipe, parameters: Tree, statistics: Tree, x: Array) -> A
         return recipe.loss.predictions(z)
 
     return jnp.mean(jax.vmap(one)(recipes, parameters, statistics), axis=0)
+
+
+@partial(jax.jit, static_argnames=("loss", "metrics"))
+def _scores(
+    predictions: Array,
+    t: Array,
+    scale: Array,
+    variance: Array,
+    loss: Any,
+    metrics: tuple[Metric, ...],
+) -> dict[str, Array]:
+    """The loss and each metric of predictions (N, C) for targets ``t``, by name."""
+    z = loss.outputs_for(predictions)
+    ones, known = jnp.ones(len(z), z.dtype), Facts(loss, scale, variance)
+    found = {"loss": jnp.mean(loss.per_example(z, t))}
+    return found | {m.name: m.value(m.sums(z, t, ones, known), known) for m in metrics}

@@ -9,7 +9,7 @@ member that starts at global epoch g sees the same batches as a pool of one that
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -239,8 +239,17 @@ class Pool:
 
     def member(self, slot: int) -> Member:
         """A copy on the host of the member in a slot."""
-        found: Member = jax.tree.map(lambda a: np.asarray(a[slot]), self.members)
-        return found
+        return next(self.results([slot], self.members))
+
+    def results(self, slots: Iterable[int], members: Member | None = None) -> Iterator[Member]:
+        """Copies on the host of the members in some slots, without what only training needs."""
+        if members is None:
+            members = self.members._replace(optimiser=(), schedule=())
+        # One transfer for all: picking rows on the devices costs a call for each array and slot.
+        host = jax.tree.map(np.asarray, members)
+        for slot in slots:
+            found: Member = jax.tree.map(lambda a, k=slot: np.array(a[k]), host)
+            yield found
 
     def put_back(self, members: Tree) -> None:
         """Replace the members, and the numbers of their recipes, by a state read from disk."""
@@ -295,19 +304,19 @@ class Pool:
         self._layout_open = False
         candidates = {layout: self._programs(layout) for layout in ("batched", "sequential")}
 
-        def seconds(programs: Programs) -> float:
+        def seconds(programs: Programs, steps: int) -> float:
             *data, _, _ = arguments
-            counts = programs.put((np.int32(1), np.int32(min(self.work.steps, 8))), members=False)
-            best = np.inf
-            for _ in range(3):
-                copies = jax.tree.map(jnp.copy, self.members)
-                program = programs.chunk_program(self._stacked, copies, *data, *counts)
-                began = time.perf_counter()
-                jax.block_until_ready(program(self._stacked, copies, *data, *counts))
-                best = min(best, time.perf_counter() - began)
-            return float(best)
+            counts = programs.put((np.int32(1), np.int32(steps)), members=False)
+            copies = jax.tree.map(jnp.copy, self.members)
+            program = programs.chunk_program(self._stacked, copies, *data, *counts)
+            jax.block_until_ready(copies)
+            began = time.perf_counter()
+            jax.block_until_ready(program(self._stacked, copies, *data, *counts))
+            return time.perf_counter() - began
 
-        self.programs = layouts.choose(self.template.signature, self.mesh, candidates, seconds)
+        self.programs = layouts.choose(
+            self.template.signature, self.mesh, candidates, seconds, self.work.steps
+        )
 
     def bytes_needed(self) -> int:
         """Bytes that a chunk takes on each device, as its compiler predicts, without running it."""

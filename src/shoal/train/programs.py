@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -167,6 +168,7 @@ class Programs:
     plan: Plan
     compilations: dict[str, int] = field(default_factory=dict)
     _compiled: dict[str, Any] = field(default_factory=dict)
+    _shapes: Member | None = None
 
     def _get(self, name: str, build: Callable[[], Any], *arguments: Any) -> Any:
         if name not in self._compiled:
@@ -260,18 +262,16 @@ class Programs:
 
     def empty_members(self, recipes: Recipe) -> Member:
         """K empty slots on the devices: all arrays zero, status EMPTY."""
-        one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), recipes)
-        shapes = jax.eval_shape(lambda recipe: members_.start(recipe, self.plan.work), one)
-        build = jax.jit(
-            lambda: jax.tree.map(
-                lambda s: jnp.zeros((self.plan.slots, *s.shape), s.dtype), shapes
-            )._replace(status=jnp.full((self.plan.slots,), Status.EMPTY, jnp.int32)),
-            out_shardings=NamedSharding(self.mesh, self._own),
+        if self._shapes is None:
+            one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), recipes)
+            self._shapes = jax.eval_shape(lambda r: members_.start(r, self.plan.work), one)
+        zeros = jax.tree.map(lambda s: np.zeros((self.plan.slots, *s.shape), s.dtype), self._shapes)
+        empty: Member = self.put(
+            zeros._replace(status=np.full(self.plan.slots, Status.EMPTY, np.int32)), members=True
         )
-        empty: Member = build()
         return empty
 
     def put(self, tree: Tree, members: bool) -> Tree:
         """A tree of host arrays on the devices: where the members lie, or a copy on each."""
         sharding = NamedSharding(self.mesh, self._own if members else COPIED)
-        return jax.tree.map(lambda a: jax.device_put(a, sharding), tree)
+        return jax.device_put(tree, sharding)
