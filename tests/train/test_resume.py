@@ -14,7 +14,7 @@ import pytest
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.errors import DataError, FileError
-from shoal.train import checkpoint, job
+from shoal.train import checkpoint, job, layouts
 
 from contracts.tables import OPTIMISERS
 
@@ -82,6 +82,22 @@ def test_every_optimiser_resumes_to_the_same_bits(name, small, tmp_path):
     with pytest.raises(Stop):
         train(recipes, small, tmp_path / "part", stop_after=5)
     assert_same_bits(sh.resume(tmp_path / "part", small, show=False), whole)
+
+
+def test_a_network_whose_batches_are_shared_resumes_to_the_same_bits(monkeypatch, tmp_path):
+    """The rule alone decides: resuming keeps the layout even where the rule would not choose it."""
+    monkeypatch.setattr(layouts, "MUCH_WORK", 0)
+    rng = np.random.default_rng(0)
+    data = sh.data.arrays(rng.normal(size=(90, 6, 6, 1)), rng.integers(0, 3, 90))
+    layers = (sh.Conv(4, 3), sh.BatchNorm(), sh.ReLU(), sh.Dropout(0.3), sh.GlobalAvgPool())
+    shared = [recipe(batch_size=32).replace(net=sh.Net(*layers, sh.Dense(3)))]
+    whole = train(shared, data, tmp_path / "whole")
+    with pytest.raises(Stop):
+        train(shared, data, tmp_path / "part", stop_after=5)
+    monkeypatch.setattr(layouts, "MUCH_WORK", 2**62)
+    newest = max((tmp_path / "part").glob("checkpoint-*.json"))
+    assert json.loads(newest.read_text())["state"]["campaign"]["layout"] == "divided"
+    assert_same_bits(sh.resume(tmp_path / "part", data, show=False), whole)
 
 
 def queue():
