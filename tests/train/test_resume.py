@@ -163,7 +163,7 @@ folder = Path(sys.argv[1])
 if checkpoint.numbers(folder):
     sh.resume(folder, data, checkpoint_every=0, show=False)
 else:
-    sh.fit(t.child_recipe(), data, folder=folder, checkpoint_every=0, show=False)
+    sh.fit(t.child_recipe(int(sys.argv[2])), data, folder=folder, checkpoint_every=0, show=False)
 """
 
 
@@ -173,8 +173,9 @@ def child_data():
     return rng.normal(size=(300, 6)) + labels[:, None], labels
 
 
-def child_recipe():
-    return recipe(epochs=400, early_stopping=sh.EarlyStopping(patience=1000))
+def child_recipe(kills):
+    """Long enough to be killed so often."""
+    return recipe(epochs=400 * kills, early_stopping=sh.EarlyStopping(patience=1000))
 
 
 def kill_and_resume(kills, folder):
@@ -184,7 +185,9 @@ def kill_and_resume(kills, folder):
     environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parent}"}
     for _ in range(kills):
         before = checkpoint.numbers(folder)
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], env=environment)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(folder), str(kills)], env=environment
+        )
         deadline = time.monotonic() + 60
         while checkpoint.numbers(folder) == before:
             time.sleep(0.005)
@@ -193,7 +196,9 @@ def kill_and_resume(kills, folder):
         time.sleep(float(rng.uniform(0, 0.5)))
         child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
-    subprocess.run([sys.executable, "-c", CHILD, str(folder)], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", CHILD, str(folder), str(kills)], env=environment, check=True
+    )
 
 
 @pytest.mark.parametrize("kills", [3])
@@ -210,7 +215,7 @@ def test_many_kills_lose_no_bit(kills, tmp_path):
 def _assert_kills_lose_nothing(kills, folder):
     kill_and_resume(kills, folder / "killed")
     data = sh.data.arrays(*child_data())
-    whole = sh.fit(child_recipe(), data, folder=folder / "whole", show=False)
+    whole = sh.fit(child_recipe(kills), data, folder=folder / "whole", show=False)
     killed = sh.Model.load(folder / "killed" / "model.safetensors")
     for path, array in flatten(whole.model.parameters).items():
         assert array.tobytes() == flatten(killed.parameters)[path].tobytes(), path
