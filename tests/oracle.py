@@ -124,6 +124,12 @@ def _residual(layer, w, s, x, training):
     return y + x
 
 
+def _rrelu(layer, w, s, x, training):
+    if layer.reciprocal:
+        return F.leaky_relu(x, 2.0 / (layer.lower + layer.upper))
+    return F.rrelu(x, layer.lower, layer.upper, training=False)
+
+
 RULES = {
     sh.Dense: lambda la, w, s, x, t: F.linear(x, w["weight"], w.get("bias")),
     sh.Flatten: lambda la, w, s, x, t: x.reshape(x.shape[0], -1),
@@ -139,6 +145,20 @@ RULES = {
     sh.Sequential: lambda la, w, s, x, t: forward(la.layers, w, s, x, t),
     sh.ReLU: lambda la, w, s, x, t: F.relu(x),
     sh.LeakyReLU: lambda la, w, s, x, t: F.leaky_relu(x, la.slope),
+    sh.PReLU: lambda la, w, s, x, t: _last(F.prelu(_first(x), w["slope"])),
+    sh.RReLU: _rrelu,  # compared without drawing only
+    sh.ELU: lambda la, w, s, x, t: F.elu(x, la.alpha),
+    sh.SELU: lambda la, w, s, x, t: F.selu(x),
+    sh.CELU: lambda la, w, s, x, t: F.celu(x, la.alpha),
+    sh.SiLU: lambda la, w, s, x, t: F.silu(x),
+    sh.Swish: lambda la, w, s, x, t: x * torch.sigmoid(w.get("beta", la.beta) * x),
+    sh.GELU: lambda la, w, s, x, t: F.gelu(x, approximate="tanh" if la.approximate else "none"),
+    sh.Mish: lambda la, w, s, x, t: F.mish(x),
+    sh.HardSwish: lambda la, w, s, x, t: F.hardswish(x),
+    sh.Softplus: lambda la, w, s, x, t: F.softplus(x, la.beta, threshold=1e9),
+    sh.Softsign: lambda la, w, s, x, t: F.softsign(x),
+    sh.HardSigmoid: lambda la, w, s, x, t: torch.clamp(la.slope * x + la.offset, 0.0, 1.0),
+    sh.LogSoftmax: lambda la, w, s, x, t: F.log_softmax(x, dim=-1),
     sh.Tanh: lambda la, w, s, x, t: torch.tanh(x),
     sh.Sigmoid: lambda la, w, s, x, t: torch.sigmoid(x),
     sh.Identity: lambda la, w, s, x, t: x,

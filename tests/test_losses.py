@@ -72,6 +72,20 @@ def test_cross_entropies_keep_their_digits_where_probabilities_round_to_0_and_1(
 
 
 @CASES
+def test_gradients_where_branches_meet_are_pytorchs(name, x64):
+    """At z = t and at z = 0, where absolute values and maxima have a corner."""
+    loss = LOSSES[name]
+    for target in (0.0, 1.0):
+        t = np.full(B, int(target)) if loss.targets == "index" else np.full((B, C), target)
+        for value in (0.0, target):
+            z = np.full((B, C), value)
+            zt = torch.tensor(z, requires_grad=True)
+            oracle.LOSSES[type(loss)](loss, zt, torch.tensor(t)).backward()
+            ours = jax.grad(lambda z, t=t: jnp.mean(loss.per_example(z, t)))(z)
+            np.testing.assert_allclose(ours, zt.grad, rtol=1e-12, atol=1e-15)
+
+
+@CASES
 def test_outputs_for_is_the_inverse_of_predictions(name, x64, rng):
     loss = LOSSES[name]
     z, _ = batch(loss, rng)

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from shoal.metrics import Accuracy as Accuracy
     from shoal.metrics import LogLoss as LogLoss
     from shoal.metrics import TopK as TopK
+    from shoal.nets import CELU as CELU
+    from shoal.nets import ELU as ELU
+    from shoal.nets import GELU as GELU
+    from shoal.nets import SELU as SELU
     from shoal.nets import Auto as Auto
     from shoal.nets import AvgPool as AvgPool
     from shoal.nets import BatchNorm as BatchNorm
@@ -51,20 +55,30 @@ if TYPE_CHECKING:
     from shoal.nets import GlobalAvgPool as GlobalAvgPool
     from shoal.nets import GlobalMaxPool as GlobalMaxPool
     from shoal.nets import Glorot as Glorot
+    from shoal.nets import HardSigmoid as HardSigmoid
+    from shoal.nets import HardSwish as HardSwish
     from shoal.nets import He as He
     from shoal.nets import Identity as Identity
     from shoal.nets import LayerNorm as LayerNorm
     from shoal.nets import LeakyReLU as LeakyReLU
     from shoal.nets import LeCun as LeCun
+    from shoal.nets import LogSoftmax as LogSoftmax
     from shoal.nets import MaxPool as MaxPool
+    from shoal.nets import Mish as Mish
     from shoal.nets import Net as Net
     from shoal.nets import Normal as Normal
     from shoal.nets import Orthogonal as Orthogonal
+    from shoal.nets import PReLU as PReLU
     from shoal.nets import ReLU as ReLU
     from shoal.nets import Residual as Residual
+    from shoal.nets import RReLU as RReLU
     from shoal.nets import Sequential as Sequential
     from shoal.nets import Sigmoid as Sigmoid
+    from shoal.nets import SiLU as SiLU
     from shoal.nets import Softmax as Softmax
+    from shoal.nets import Softplus as Softplus
+    from shoal.nets import Softsign as Softsign
+    from shoal.nets import Swish as Swish
     from shoal.nets import Tanh as Tanh
     from shoal.nets import Uniform as Uniform
     from shoal.nets import Zeros as Zeros
@@ -108,9 +122,11 @@ _HOMES = {
     "shoal.losses": "BinaryCrossEntropy CrossEntropy HalfSquaredError Huber MeanAbsoluteError "
     "MeanSquaredError",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
-    "shoal.nets": "Auto AvgPool BatchNorm Constant Conv Dense Dropout Flatten GlobalAvgPool "
-    "GlobalMaxPool Glorot He Identity LayerNorm LeCun LeakyReLU MaxPool Net Normal Orthogonal "
-    "ReLU Residual Sequential Sigmoid Softmax Tanh Uniform Zeros",
+    "shoal.nets": "Auto AvgPool BatchNorm CELU Constant Conv Dense Dropout ELU Flatten GELU "
+    "GlobalAvgPool GlobalMaxPool Glorot HardSigmoid HardSwish He Identity LayerNorm "
+    "LeCun LeakyReLU LogSoftmax MaxPool Mish Net Normal Orthogonal PReLU RReLU ReLU "
+    "Residual SELU Sequential SiLU Sigmoid Softmax Softplus Softsign Swish Tanh "
+    "Uniform Zeros",
     "shoal.nets.zoo": "mlp",
     "shoal.optim": "AdaDelta AdaGrad Adam AdamW ClipByNorm ClipByValue ConstantRate Cosine "
     "ExponentialDecay GradientDescent InverseTime Momentum Nesterov OneCycle RMSprop "

@@ -86,6 +86,11 @@ def stack(trees: list[Tree], dtype: np.dtype[Any]) -> Tree:
     return jax.tree.map(join, *trees)
 
 
+def magnitude(x: Array) -> Array:
+    """|x| with derivative 0 at 0, as in PyTorch; that of ``jnp.abs`` is 1 there."""
+    return jnp.maximum(x, -x)
+
+
 SMALL = 1024
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from shoal.arrays import Array, Shape, size, times
+from shoal.arrays import Array, Shape, magnitude, size, times
 from shoal.describe import Description, by_name, traced
 from shoal.errors import ShapeError
 from shoal.rules import Number
@@ -80,7 +80,7 @@ class MeanAbsoluteError(Loss):
     """(1/T) sum_i |z_i - t_i|."""
 
     def per_example(self, z: Array, t: Array) -> Array:
-        return jnp.mean(jnp.abs(z - t), axis=-1)
+        return jnp.mean(magnitude(z - t), axis=-1)
 
 
 class Huber(Loss):
@@ -93,7 +93,7 @@ class Huber(Loss):
     delta: float = traced(default=1.0, must=Number(0.0, low_open=True))
 
     def per_example(self, z: Array, t: Array) -> Array:
-        e = jnp.abs(z - t)
+        e = magnitude(z - t)
         # With q = min(|e|, delta): ½ q² + delta (|e| - q) is both branches at once.
         q = jnp.minimum(e, self.delta)
         return jnp.mean(0.5 * q**2 + self.delta * (e - q), axis=-1)
@@ -136,7 +136,7 @@ class BinaryCrossEntropy(Loss):
 
     def per_example(self, z: Array, t: Array) -> Array:
         # max(z, 0) - z t + log(1 + e^-|z|): no exponential of a large number.
-        per_output = jnp.maximum(z, 0.0) - z * t + jnp.log1p(jnp.exp(-jnp.abs(z)))
+        per_output = jnp.maximum(z, 0.0) - z * t + jnp.log1p(jnp.exp(-magnitude(z)))
         return jnp.mean(per_output, axis=-1)
 
     def predictions(self, z: Array) -> Array:

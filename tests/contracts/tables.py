@@ -37,13 +37,36 @@ LAYERS = {
         (6, 5, 5),
     ),
     "sequential": (sh.Sequential(sh.Dense(4), sh.Tanh(), sh.Dense(3)), (7,)),
-    "relu": (sh.ReLU(), (7,)),
-    "leaky relu": (sh.LeakyReLU(0.2), (7,)),
-    "tanh": (sh.Tanh(), (7,)),
-    "sigmoid": (sh.Sigmoid(), (7,)),
-    "identity": (sh.Identity(), (7,)),
-    "softmax": (sh.Softmax(), (7,)),
 }
+
+ACTIVATIONS = {
+    "relu": sh.ReLU(),
+    "leaky relu": sh.LeakyReLU(0.2),
+    "prelu": sh.PReLU(0.3),
+    "prelu shared": sh.PReLU(per_channel=False),
+    "rrelu": sh.RReLU(0.1, 0.4),
+    "rrelu reciprocal": sh.RReLU(3.0, 8.0, reciprocal=True),
+    "elu": sh.ELU(0.7),
+    "selu": sh.SELU(),
+    "celu": sh.CELU(0.5),
+    "silu": sh.SiLU(),
+    "swish": sh.Swish(1.5),
+    "swish learned": sh.Swish(0.8, learned=True),
+    "gelu": sh.GELU(),
+    "gelu approximate": sh.GELU(approximate=True),
+    "mish": sh.Mish(),
+    "hard swish": sh.HardSwish(),
+    "softplus": sh.Softplus(2.0),
+    "sigmoid": sh.Sigmoid(),
+    "tanh": sh.Tanh(),
+    "softsign": sh.Softsign(),
+    "hard sigmoid": sh.HardSigmoid(0.2, 0.45),
+    "identity": sh.Identity(),
+    "softmax": sh.Softmax(),
+    "log softmax": sh.LogSoftmax(),
+}
+LAYERS |= {name: (activation, (7,)) for name, activation in ACTIVATIONS.items()}
+LAYERS["prelu of images"] = (sh.PReLU(), (4, 3, 2))
 
 LOSSES = {
     "mean squared error": sh.MeanSquaredError(),

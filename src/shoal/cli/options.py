@@ -12,12 +12,18 @@ import click
 if TYPE_CHECKING:
     from shoal.data import Data
     from shoal.nets import Net
-    from shoal.nets.activations import Activation
+    from shoal.nets.activation import Activation
     from shoal.recipe import Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")
+ACTIVATIONS = {
+    "relu": "ReLU", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "rrelu": "RReLU", "elu": "ELU",
+    "selu": "SELU", "celu": "CELU", "gelu": "GELU", "silu": "SiLU", "swish": "Swish",
+    "mish": "Mish", "hard_swish": "HardSwish", "softplus": "Softplus", "tanh": "Tanh",
+    "softsign": "Softsign", "sigmoid": "Sigmoid", "hard_sigmoid": "HardSigmoid",
+    "identity": "Identity",
+}  # fmt: skip
 OPTIMISERS = (
     "adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta",
     "gradient_descent",
@@ -47,7 +53,7 @@ def network_options(function: F) -> F:
         (
             click.option("--hidden", type=Numbers(), default="64", show_default=True,
                          help="Units of each hidden layer."),
-            click.option("--activation", type=click.Choice(ACTIVATIONS), default="relu",
+            click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="relu",
                          show_default=True, help="After each hidden layer."),
             click.option("--dropout", type=float, default=0.0, show_default=True,
                          help="Share dropped after each hidden layer, in [0, 1)."),
@@ -104,14 +110,8 @@ def activation(name: str) -> "Activation":
     """An activation by the name that the command line takes."""
     from shoal import nets
 
-    kinds = {
-        "relu": nets.ReLU,
-        "leaky_relu": nets.LeakyReLU,
-        "tanh": nets.Tanh,
-        "sigmoid": nets.Sigmoid,
-        "identity": nets.Identity,
-    }
-    return kinds[name]()
+    made: Activation = getattr(nets, ACTIVATIONS[name])()
+    return made
 
 
 def network(hidden: tuple[int, ...], outputs: int, name: str, dropout: float) -> "Net":

@@ -1,17 +1,19 @@
 """What a network is: layers, their shapes, their weights, and how they are run."""
 
-from shoal.nets.activations import Identity as Identity
-from shoal.nets.activations import LeakyReLU as LeakyReLU
-from shoal.nets.activations import ReLU as ReLU
-from shoal.nets.activations import Sigmoid as Sigmoid
-from shoal.nets.activations import Softmax as Softmax
-from shoal.nets.activations import Tanh as Tanh
+from shoal.nets.activation import Activation as Activation
+from shoal.nets.activation import Facts as Facts
 from shoal.nets.compose import Residual as Residual
 from shoal.nets.compose import Sequential as Sequential
 from shoal.nets.conv import Conv as Conv
 from shoal.nets.dense import Dense as Dense
 from shoal.nets.dense import Dropout as Dropout
 from shoal.nets.dense import Flatten as Flatten
+from shoal.nets.gates import GELU as GELU
+from shoal.nets.gates import HardSwish as HardSwish
+from shoal.nets.gates import Mish as Mish
+from shoal.nets.gates import SiLU as SiLU
+from shoal.nets.gates import Softplus as Softplus
+from shoal.nets.gates import Swish as Swish
 from shoal.nets.initialisers import Auto as Auto
 from shoal.nets.initialisers import Constant as Constant
 from shoal.nets.initialisers import Glorot as Glorot
@@ -30,4 +32,18 @@ from shoal.nets.pooling import AvgPool as AvgPool
 from shoal.nets.pooling import GlobalAvgPool as GlobalAvgPool
 from shoal.nets.pooling import GlobalMaxPool as GlobalMaxPool
 from shoal.nets.pooling import MaxPool as MaxPool
+from shoal.nets.rectifiers import CELU as CELU
+from shoal.nets.rectifiers import ELU as ELU
+from shoal.nets.rectifiers import SELU as SELU
+from shoal.nets.rectifiers import LeakyReLU as LeakyReLU
+from shoal.nets.rectifiers import PReLU as PReLU
+from shoal.nets.rectifiers import ReLU as ReLU
+from shoal.nets.rectifiers import RReLU as RReLU
+from shoal.nets.squashers import HardSigmoid as HardSigmoid
+from shoal.nets.squashers import Identity as Identity
+from shoal.nets.squashers import LogSoftmax as LogSoftmax
+from shoal.nets.squashers import Sigmoid as Sigmoid
+from shoal.nets.squashers import Softmax as Softmax
+from shoal.nets.squashers import Softsign as Softsign
+from shoal.nets.squashers import Tanh as Tanh
 from shoal.nets.summary import Summary as Summary

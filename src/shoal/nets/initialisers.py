@@ -15,7 +15,7 @@ sqrt(2 / (1 + slope²)) for LeakyReLU.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,12 @@ class Constant(Initialiser):
     """All weights equal to ``value``."""
 
     value: float = traced(must=Number())
+
+    @staticmethod
+    def of(value: Any) -> "Constant":
+        """A constant of another description's number, which in a program is a tracer."""
+        made: Constant = jax.tree.unflatten(jax.tree.structure(Constant(0.0)), [value])
+        return made
 
     def sample(self, draw: Draw) -> Array:
         return jnp.full(draw.shape, self.value, draw.dtype)

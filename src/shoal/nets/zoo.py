@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from shoal.nets.activations import Activation, ReLU
+from shoal.nets.activation import Activation
 from shoal.nets.dense import Dense, Dropout
 from shoal.nets.layer import Layer
 from shoal.nets.net import Net
+from shoal.nets.rectifiers import ReLU
 
 
 def mlp(

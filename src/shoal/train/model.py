@@ -100,7 +100,8 @@ class Model:
             metrics = self.recipe.metrics_for(data.task)
             scale, variance = self.targets.scale.astype(dtype), variance.astype(dtype)
             found = _scores(predictions.astype(dtype), t, scale, variance, loss, metrics)
-        return {name: float(value) for name, value in found.items()}
+        names = ("loss", *(metric.name for metric in metrics))
+        return {name: float(value) for name, value in zip(names, found, strict=True)}
 
     def summary(self) -> Summary:
         """The table of the network's layers."""
@@ -229,9 +230,9 @@ def _scores(
     variance: Array,
     loss: Any,
     metrics: tuple[Metric, ...],
-) -> dict[str, Array]:
-    """The loss and each metric of predictions (N, C) for targets ``t``, by name."""
+) -> tuple[Array, ...]:
+    """The loss, then each metric, of predictions (N, C) for targets ``t``."""
     z = loss.outputs_for(predictions)
     ones, known = jnp.ones(len(z), z.dtype), Facts(loss, scale, variance)
-    found = {"loss": jnp.mean(loss.per_example(z, t))}
-    return found | {m.name: m.value(m.sums(z, t, ones, known), known) for m in metrics}
+    scores = (metric.value(metric.sums(z, t, ones, known), known) for metric in metrics)
+    return (jnp.mean(loss.per_example(z, t)), *scores)
