@@ -193,7 +193,14 @@ def optimiser(description, weights):
         return torch.optim.RMSprop(parameters, rate, alpha=o.rho, eps=o.epsilon, centered=o.centred)
     if isinstance(o, sh.AdaDelta):
         return torch.optim.Adadelta(parameters, rate, rho=o.rho, eps=o.epsilon)
+    if isinstance(o, sh.Rprop):
+        etas, bounds = (o.decrease, o.increase), (o.smallest, o.largest)
+        return torch.optim.Rprop(parameters, rate, etas=etas, step_sizes=bounds)
+    if type(o) in STEPS:
+        return ByFormula(named, o)
     betas = (o.beta1, o.beta2)
+    if isinstance(o, sh.AdaMax):
+        return torch.optim.Adamax(parameters, rate, betas=betas, eps=o.epsilon)
     if isinstance(o, sh.Adam):
         return torch.optim.Adam(parameters, rate, betas=betas, eps=o.epsilon)
     assert isinstance(o, sh.AdamW)
@@ -202,3 +209,89 @@ def optimiser(description, weights):
         {"params": [t for n, t in named if not n.endswith("weight")], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, rate, betas=betas, eps=o.epsilon)
+
+
+class ByFormula:
+    """Optimisers that PyTorch lacks or computes otherwise, from the formulas of their papers."""
+
+    def __init__(self, named, description):
+        self.named, self.o, self.t = named, description, 0
+        self.state = [{} for _ in named]
+
+    def zero_grad(self):
+        for _, w in self.named:
+            w.grad = None
+
+    def step(self):
+        self.t += 1
+        with torch.no_grad():
+            for (name, w), state in zip(self.named, self.state, strict=True):
+                STEPS[type(self.o)](self.o, w, w.grad, state, self.t, name.endswith("weight"))
+
+
+def _mean(state, key, value, beta):
+    state[key] = beta * state.get(key, torch.zeros_like(value)) + (1 - beta) * value
+    return state[key]
+
+
+def _ema_momentum(o, w, g, state, t, decays):
+    v = _mean(state, "v", g, o.beta)
+    w -= o.learning_rate * (v / (1 - o.beta**t) if o.bias_correction else v)
+
+
+def _adam_parts(o, g, state, t):
+    m, s = _mean(state, "m", g, o.beta1), _mean(state, "s", g * g, o.beta2)
+    return m, torch.sqrt(s / (1 - o.beta2**t)) + o.epsilon
+
+
+def _nadam(o, w, g, state, t, decays):
+    m, below = _adam_parts(o, g, state, t)
+    ahead = o.beta1 * m / (1 - o.beta1 ** (t + 1)) + (1 - o.beta1) * g / (1 - o.beta1**t)
+    w -= o.learning_rate * ahead / below
+
+
+def _lamb(o, w, g, state, t, decays):
+    m, below = _adam_parts(o, g, state, t)
+    d = m / (1 - o.beta1**t) / below + o.weight_decay * decays * w
+    lengths = w.norm(), d.norm()
+    ratio = lengths[0] / lengths[1] if min(lengths) > 0 else 1.0
+    w -= o.learning_rate * ratio * d
+
+
+def _lion(o, w, g, state, t, decays):
+    m = state.get("m", torch.zeros_like(g))
+    sign = torch.sign(o.beta1 * m + (1 - o.beta1) * g)
+    state["m"] = o.beta2 * m + (1 - o.beta2) * g
+    w -= o.learning_rate * (sign + o.weight_decay * decays * w)
+
+
+def _muon(o, w, g, state, t, decays):
+    if w.dim() != 2:
+        adam = sh.Adam(o.learning_rate)
+        m, below = _adam_parts(adam, g, state, t)
+        ahead = adam.beta1 * m / (1 - adam.beta1 ** (t + 1))
+        ahead += (1 - adam.beta1) * g / (1 - adam.beta1**t)
+        w -= o.learning_rate * (ahead / below if o.nesterov else m / (1 - adam.beta1**t) / below)
+        return
+    m = _mean(state, "m", g, o.beta)
+    if o.nesterov:
+        x = o.beta * m / (1 - o.beta ** (t + 1)) + (1 - o.beta) * g / (1 - o.beta**t)
+    else:
+        x = m / (1 - o.beta**t)
+    rows, columns = x.shape
+    x = x.T if rows > columns else x
+    x = x / (x.norm() + 1e-8)
+    for _ in range(5):  # Newton-Schulz, quintic
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    x = x.T if rows > columns else x
+    w -= o.learning_rate * (max(1.0, rows / columns) ** 0.5 * x + o.weight_decay * w)
+
+
+STEPS = {
+    sh.EMAMomentum: _ema_momentum,
+    sh.NAdam: _nadam,
+    sh.LAMB: _lamb,
+    sh.Lion: _lion,
+    sh.Muon: _muon,
+}

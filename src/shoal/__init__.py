@@ -83,23 +83,30 @@ if TYPE_CHECKING:
     from shoal.nets import Uniform as Uniform
     from shoal.nets import Zeros as Zeros
     from shoal.nets.zoo import mlp as mlp
+    from shoal.optim import LAMB as LAMB
     from shoal.optim import SGD as SGD
     from shoal.optim import AdaDelta as AdaDelta
     from shoal.optim import AdaGrad as AdaGrad
     from shoal.optim import Adam as Adam
+    from shoal.optim import AdaMax as AdaMax
     from shoal.optim import AdamW as AdamW
     from shoal.optim import ClipByNorm as ClipByNorm
     from shoal.optim import ClipByValue as ClipByValue
     from shoal.optim import ConstantRate as ConstantRate
     from shoal.optim import Cosine as Cosine
+    from shoal.optim import EMAMomentum as EMAMomentum
     from shoal.optim import ExponentialDecay as ExponentialDecay
     from shoal.optim import GradientDescent as GradientDescent
     from shoal.optim import InverseTime as InverseTime
+    from shoal.optim import Lion as Lion
     from shoal.optim import Momentum as Momentum
+    from shoal.optim import Muon as Muon
+    from shoal.optim import NAdam as NAdam
     from shoal.optim import Nesterov as Nesterov
     from shoal.optim import OneCycle as OneCycle
     from shoal.optim import ReduceOnPlateau as ReduceOnPlateau
     from shoal.optim import RMSprop as RMSprop
+    from shoal.optim import Rprop as Rprop
     from shoal.optim import StepDecay as StepDecay
     from shoal.optim import WarmUp as WarmUp
     from shoal.recipe import Convergence as Convergence
@@ -128,9 +135,10 @@ _HOMES = {
     "Residual SELU Sequential SiLU Sigmoid Softmax Softplus Softsign Swish Tanh "
     "Uniform Zeros",
     "shoal.nets.zoo": "mlp",
-    "shoal.optim": "AdaDelta AdaGrad Adam AdamW ClipByNorm ClipByValue ConstantRate Cosine "
-    "ExponentialDecay GradientDescent InverseTime Momentum Nesterov OneCycle RMSprop "
-    "ReduceOnPlateau SGD StepDecay WarmUp",
+    "shoal.optim": "AdaDelta AdaGrad AdaMax Adam AdamW ClipByNorm ClipByValue ConstantRate "
+    "Cosine EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB Lion "
+    "Momentum Muon NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD "
+    "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",

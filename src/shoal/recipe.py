@@ -26,7 +26,8 @@ from shoal.losses import Loss
 from shoal.metrics import Metric
 from shoal.nets import Net
 from shoal.optim.clipping import Clip
-from shoal.optim.optimisers import GradientDescent, Optimiser, optimiser
+from shoal.optim.optimiser import Optimiser
+from shoal.optim.optimisers import optimiser
 from shoal.optim.schedules import ConstantRate, Schedule, schedule
 from shoal.rules import Either, Flag, Is, Many, Number, OneOf, Text, Whole, optional
 
@@ -69,7 +70,7 @@ class Recipe(Description):
         optimiser: an ``Optimiser`` or its name.
         schedule: of the learning rate; a ``Schedule`` or its name.
         batch_size: examples in a batch, 1 for single-sample training, "full" for all at once; by
-            default 32, or "full" with GradientDescent. A last batch that is smaller is used too.
+            default 32, or "full" with GradientDescent and Rprop. A smaller last batch is used too.
         epochs: limit on the passes over the training split, >= 1.
         l2: lambda in the penalty lambda / (2 m) · sum of squared weights, m being the examples of
             the batch; None for no penalty. Biases and scales are left out.
@@ -163,7 +164,7 @@ class Recipe(Description):
         if self.batch_size == FULL:
             return rows
         if self.batch_size is None:
-            full = isinstance(self.optimiser, GradientDescent)
+            full = self.optimiser.full_batch
             return rows if full else min(USUAL_BATCH, rows)
         wanted = int(self.batch_size)
         if wanted > rows:

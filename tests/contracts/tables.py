@@ -88,6 +88,14 @@ OPTIMISERS = {
     "adadelta": sh.AdaDelta(1.0, rho=0.8),
     "adam": sh.Adam(0.01, beta1=0.8, beta2=0.95),
     "adamw": sh.AdamW(0.01, weight_decay=0.1),
+    "ema momentum": sh.EMAMomentum(0.1, beta=0.8),
+    "ema momentum corrected": sh.EMAMomentum(0.1, beta=0.8, bias_correction=True),
+    "nadam": sh.NAdam(0.01, beta1=0.8, beta2=0.95),
+    "adamax": sh.AdaMax(0.01, beta1=0.8, beta2=0.95),
+    "lion": sh.Lion(0.001, beta1=0.8, beta2=0.95, weight_decay=0.1),
+    "lamb": sh.LAMB(0.01, beta1=0.8, beta2=0.95, weight_decay=0.1),
+    "rprop": sh.Rprop(0.01, decrease=0.4, increase=1.3, largest=0.1),
+    "muon": sh.Muon(0.01, beta=0.8, weight_decay=0.1),
 }
 
 SCHEDULES = {

@@ -26,7 +26,7 @@ ACTIVATIONS = {
 }  # fmt: skip
 OPTIMISERS = (
     "adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta",
-    "gradient_descent",
+    "gradient_descent", "ema_momentum", "nadam", "adamax", "lion", "lamb", "rprop", "muon",
 )  # fmt: skip
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "cosine", "warm_up", "one_cycle",
              "plateau")  # fmt: skip

@@ -1,17 +1,24 @@
 """How a network learns: optimisers, learning-rate schedules, gradient clipping."""
 
+from shoal.optim.adaptive import LAMB as LAMB
+from shoal.optim.adaptive import AdaDelta as AdaDelta
+from shoal.optim.adaptive import AdaGrad as AdaGrad
+from shoal.optim.adaptive import Adam as Adam
+from shoal.optim.adaptive import AdaMax as AdaMax
+from shoal.optim.adaptive import AdamW as AdamW
+from shoal.optim.adaptive import Muon as Muon
+from shoal.optim.adaptive import NAdam as NAdam
+from shoal.optim.adaptive import RMSprop as RMSprop
 from shoal.optim.clipping import ClipByNorm as ClipByNorm
 from shoal.optim.clipping import ClipByValue as ClipByValue
-from shoal.optim.optimisers import SGD as SGD
-from shoal.optim.optimisers import AdaDelta as AdaDelta
-from shoal.optim.optimisers import AdaGrad as AdaGrad
-from shoal.optim.optimisers import Adam as Adam
-from shoal.optim.optimisers import AdamW as AdamW
-from shoal.optim.optimisers import GradientDescent as GradientDescent
-from shoal.optim.optimisers import Momentum as Momentum
-from shoal.optim.optimisers import Nesterov as Nesterov
-from shoal.optim.optimisers import Optimiser as Optimiser
-from shoal.optim.optimisers import RMSprop as RMSprop
+from shoal.optim.descent import SGD as SGD
+from shoal.optim.descent import EMAMomentum as EMAMomentum
+from shoal.optim.descent import GradientDescent as GradientDescent
+from shoal.optim.descent import Lion as Lion
+from shoal.optim.descent import Momentum as Momentum
+from shoal.optim.descent import Nesterov as Nesterov
+from shoal.optim.descent import Rprop as Rprop
+from shoal.optim.optimiser import Optimiser as Optimiser
 from shoal.optim.schedules import ConstantRate as ConstantRate
 from shoal.optim.schedules import Cosine as Cosine
 from shoal.optim.schedules import ExponentialDecay as ExponentialDecay
