@@ -59,6 +59,15 @@ def test_fit_then_summary_then_predict(table, tmp_path):
     assert "Run(2 members" in again
 
 
+def test_without_a_folder_the_next_free_one_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        run("fit", "iris", "--epochs", 2, "--quiet")
+    said = run("fit", "iris", "--resume", "--quiet")
+    assert "kept in runs/iris-2" in said
+    assert sorted(folder.name for folder in (tmp_path / "runs").iterdir()) == ["iris", "iris-2"]
+
+
 def test_a_recipe_file_and_built_in_data(tmp_path):
     recipe = sh.Recipe(sh.mlp([8], 3), loss="cross_entropy", epochs=2)
     path = tmp_path / "recipe.json"

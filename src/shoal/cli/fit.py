@@ -81,9 +81,14 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(file_okay=False),
-    help="Folder for model, record, picture, checkpoints.  [default: runs/NAME]",
+    help="Folder for model, record, picture, checkpoints.  [default: runs/NAME, or the next free "
+    "NAME-2, NAME-3, ...]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the training in the folder.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the training in the folder, by default the newest of this NAME.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def fit(source: str, **options: Any) -> None:
     """Train a network on SOURCE: a CSV or Parquet file, or the name of a built-in data set.
@@ -98,9 +103,19 @@ def fit(source: str, **options: Any) -> None:
     """  # fmt: skip
     keys = ("target", "task", "drop", "groups")
     data = read_data(source, *(options.pop(key) for key in keys))
-    folder = Path(options["out"] or f"runs/{Path(source).stem}")
+    folder = Path(options["out"]) if options["out"] else _folder(source, options["resume"])
     run = _train(data, folder, options)
     _report(run, folder, source)
+
+
+def _folder(source: str, resume: bool) -> Path:
+    """``runs/NAME``, or with a number behind it: the first free one, to resume the newest."""
+    free, newest = Path("runs") / Path(source).stem, None
+    number = 1
+    while free.exists():
+        number, newest = number + 1, free
+        free = free.with_name(f"{Path(source).stem}-{number}")
+    return newest or free if resume else free
 
 
 def _train(data: "Data", folder: Path, options: dict[str, Any]) -> "Run":

@@ -167,6 +167,6 @@ def _unused(folder: str | Path | None) -> Path | None:
             str(path),
             required="a folder without a training",
             got="one with checkpoints",
-            remedy="go on with it by shoal.resume(folder, data), or choose another folder",
+            remedy="go on by shoal.resume(folder, data) or fit --resume, or choose another folder",
         )
     return path
