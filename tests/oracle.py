@@ -141,6 +141,13 @@ RULES = {
     sh.GlobalMaxPool: lambda la, w, s, x, t: x.flatten(1, -2).amax(1),
     sh.BatchNorm: _batch_norm,
     sh.LayerNorm: _layer_norm,
+    sh.GroupNorm: lambda la, w, s, x, t: _last(
+        F.group_norm(_first(x), la.groups, w["scale"], w["offset"], la.epsilon)
+    ),
+    sh.RMSNorm: lambda la, w, s, x, t: F.rms_norm(x, x.shape[-1:], w["scale"], la.epsilon),
+    sh.SpatialDropout: lambda la, w, s, x, t: x,
+    sh.GaussianNoise: lambda la, w, s, x, t: x,
+    sh.Reshape: lambda la, w, s, x, t: x.reshape(x.shape[0], *la.shape),
     sh.Residual: _residual,
     sh.Sequential: lambda la, w, s, x, t: forward(la.layers, w, s, x, t),
     sh.ReLU: lambda la, w, s, x, t: F.relu(x),
@@ -165,12 +172,30 @@ RULES = {
     sh.Softmax: lambda la, w, s, x, t: F.softmax(x, dim=-1),
 }
 
+
+def _quantile(loss, z, t):
+    return torch.maximum(loss.q * (t - z), (loss.q - 1) * (t - z)).mean()
+
+
+def _focal(loss, z, t):
+    p = F.softmax(z, dim=-1)[torch.arange(len(z)), t.long()]
+    return (-((1 - p) ** loss.gamma) * torch.log(p)).mean()
+
+
 LOSSES = {
     sh.MeanSquaredError: lambda loss, z, t: F.mse_loss(z, t),
     sh.HalfSquaredError: lambda loss, z, t: 0.5 * F.mse_loss(z, t, reduction="sum") / len(z),
     sh.MeanAbsoluteError: lambda loss, z, t: F.l1_loss(z, t),
     sh.Huber: lambda loss, z, t: F.huber_loss(z, t, delta=loss.delta),
-    sh.CrossEntropy: lambda loss, z, t: F.cross_entropy(z, t.long()),
+    sh.LogCosh: lambda loss, z, t: torch.log(torch.cosh(z - t)).mean(),
+    sh.Quantile: _quantile,
+    sh.CrossEntropy: lambda loss, z, t: F.cross_entropy(
+        z, t.long(), label_smoothing=loss.smoothing or 0.0
+    ),
+    sh.Focal: _focal,
+    sh.Hinge: lambda loss, z, t: F.multi_margin_loss(
+        z, t.long(), p=1 + loss.squared, margin=loss.margin
+    ),
     sh.BinaryCrossEntropy: lambda loss, z, t: F.binary_cross_entropy_with_logits(z, t),
 }
 

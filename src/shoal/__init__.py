@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from shoal.explain.curves import draw_curves as draw_curves
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
+    from shoal.losses import Focal as Focal
     from shoal.losses import HalfSquaredError as HalfSquaredError
+    from shoal.losses import Hinge as Hinge
     from shoal.losses import Huber as Huber
+    from shoal.losses import LogCosh as LogCosh
     from shoal.losses import MeanAbsoluteError as MeanAbsoluteError
     from shoal.losses import MeanSquaredError as MeanSquaredError
+    from shoal.losses import Quantile as Quantile
     from shoal.metrics import MAE as MAE
     from shoal.metrics import R2 as R2
     from shoal.metrics import RMSE as RMSE
@@ -52,9 +56,11 @@ if TYPE_CHECKING:
     from shoal.nets import Dense as Dense
     from shoal.nets import Dropout as Dropout
     from shoal.nets import Flatten as Flatten
+    from shoal.nets import GaussianNoise as GaussianNoise
     from shoal.nets import GlobalAvgPool as GlobalAvgPool
     from shoal.nets import GlobalMaxPool as GlobalMaxPool
     from shoal.nets import Glorot as Glorot
+    from shoal.nets import GroupNorm as GroupNorm
     from shoal.nets import HardSigmoid as HardSigmoid
     from shoal.nets import HardSwish as HardSwish
     from shoal.nets import He as He
@@ -70,7 +76,9 @@ if TYPE_CHECKING:
     from shoal.nets import Orthogonal as Orthogonal
     from shoal.nets import PReLU as PReLU
     from shoal.nets import ReLU as ReLU
+    from shoal.nets import Reshape as Reshape
     from shoal.nets import Residual as Residual
+    from shoal.nets import RMSNorm as RMSNorm
     from shoal.nets import RReLU as RReLU
     from shoal.nets import Sequential as Sequential
     from shoal.nets import Sigmoid as Sigmoid
@@ -78,6 +86,7 @@ if TYPE_CHECKING:
     from shoal.nets import Softmax as Softmax
     from shoal.nets import Softplus as Softplus
     from shoal.nets import Softsign as Softsign
+    from shoal.nets import SpatialDropout as SpatialDropout
     from shoal.nets import Swish as Swish
     from shoal.nets import Tanh as Tanh
     from shoal.nets import Uniform as Uniform
@@ -126,14 +135,15 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.curves": "draw_curves",
-    "shoal.losses": "BinaryCrossEntropy CrossEntropy HalfSquaredError Huber MeanAbsoluteError "
-    "MeanSquaredError",
+    "shoal.losses": "BinaryCrossEntropy CrossEntropy Focal HalfSquaredError Hinge Huber LogCosh "
+    "MeanAbsoluteError MeanSquaredError Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
     "shoal.nets": "Auto AvgPool BatchNorm CELU Constant Conv Dense Dropout ELU Flatten GELU "
-    "GlobalAvgPool GlobalMaxPool Glorot HardSigmoid HardSwish He Identity LayerNorm "
-    "LeCun LeakyReLU LogSoftmax MaxPool Mish Net Normal Orthogonal PReLU RReLU ReLU "
-    "Residual SELU Sequential SiLU Sigmoid Softmax Softplus Softsign Swish Tanh "
-    "Uniform Zeros",
+    "GaussianNoise GlobalAvgPool GlobalMaxPool Glorot GroupNorm HardSigmoid "
+    "HardSwish He Identity LayerNorm LeCun LeakyReLU LogSoftmax MaxPool Mish Net "
+    "Normal Orthogonal PReLU RMSNorm RReLU ReLU Reshape Residual SELU Sequential "
+    "SiLU Sigmoid Softmax Softplus Softsign SpatialDropout Swish Tanh Uniform "
+    "Zeros",
     "shoal.nets.zoo": "mlp",
     "shoal.optim": "AdaDelta AdaGrad AdaMax Adam AdamW ClipByNorm ClipByValue ConstantRate "
     "Cosine EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB Lion "

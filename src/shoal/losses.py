@@ -9,15 +9,16 @@ the same function, computed so that it neither overflows nor loses digits. A net
 taken to give logits. Predictions are probabilities in both cases.
 """
 
+import math
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from shoal.arrays import Array, Shape, magnitude, size, times
-from shoal.describe import Description, by_name, traced
+from shoal.describe import Description, by_name, static, traced
 from shoal.errors import ShapeError
-from shoal.rules import Number
+from shoal.rules import Flag, Number, optional
 
 SMALLEST = 1e-30
 """Probabilities below this are taken for it where their logarithm is needed."""
@@ -99,14 +100,38 @@ class Huber(Loss):
         return jnp.mean(0.5 * q**2 + self.delta * (e - q), axis=-1)
 
 
-class CrossEntropy(Loss):
-    """-log p_t, with p = softmax(z) and t the index of the right class."""
-
-    targets = "index"
-    absorbs = "Softmax"
+class LogCosh(Loss):
+    """(1/T) sum_i ln cosh(z_i - t_i): ½ e² near 0, |e| - ln 2 far away, smooth between."""
 
     def per_example(self, z: Array, t: Array) -> Array:
-        return jax.nn.logsumexp(z, axis=-1) - pick(z, t)
+        e = magnitude(z - t)
+        return jnp.mean(e + jnp.log1p(jnp.exp(-2.0 * e)) - math.log(2.0), axis=-1)
+
+
+class Quantile(Loss):
+    """(1/T) sum_i max(q e_i, (q - 1) e_i), e = t - z: its minimum is the q-quantile of the targets.
+
+    Also called pinball loss (Koenker and Bassett 1978); with q = ½ it is half the absolute error.
+
+    Args:
+        q: share of the targets that should lie below the prediction, in (0, 1).
+    """
+
+    q: float = traced(default=0.5, must=Number(0.0, 1.0, low_open=True, high_open=True))
+
+    def per_example(self, z: Array, t: Array) -> Array:
+        e = t - z
+        return jnp.mean(jnp.maximum(self.q * e, (self.q - 1.0) * e), axis=-1)
+
+
+class OfClasses(Loss, abstract=True):
+    """The interface of losses of one right class among C, with outputs z (B, C).
+
+    Predictions are softmax(z).
+    """
+
+    targets = "index"
+    absorbs: ClassVar[str | None] = "Softmax"
 
     def predictions(self, z: Array) -> Array:
         return jax.nn.softmax(z, axis=-1)
@@ -126,6 +151,62 @@ class CrossEntropy(Loss):
             got=times(out_shape),
             remedy=remedy,
         )
+
+
+class CrossEntropy(OfClasses):
+    """-log p_t, with p = softmax(z) and t the index of the right class.
+
+    Args:
+        smoothing: s in [0, 1): the target is 1 - s + s / C for the right class and s / C for each
+            other (Szegedy et al. 2016, arXiv:1512.00567), as in PyTorch. None for no smoothing.
+    """
+
+    smoothing: float | None = traced(default=None, must=optional(Number(0.0, 1.0, high_open=True)))
+
+    def per_example(self, z: Array, t: Array) -> Array:
+        total, right = jax.nn.logsumexp(z, axis=-1), pick(z, t)
+        if self.smoothing is None:
+            return total - right
+        return total - (1.0 - self.smoothing) * right - self.smoothing * jnp.mean(z, axis=-1)
+
+
+class Focal(OfClasses):
+    """-(1 - p_t)^gamma log p_t, with p = softmax(z): examples that are right already count less.
+
+    Lin et al. 2017 (arXiv:1708.02002), without their weights of classes.
+
+    Args:
+        gamma: >= 0; 0 is the cross-entropy.
+    """
+
+    gamma: float = traced(default=2.0, must=Number(0.0))
+
+    def per_example(self, z: Array, t: Array) -> Array:
+        log_p = pick(z, t) - jax.nn.logsumexp(z, axis=-1)
+        wrong = jnp.maximum(-jnp.expm1(log_p), SMALLEST)
+        return -jnp.exp(self.gamma * jnp.log(wrong)) * log_p
+
+
+class Hinge(OfClasses):
+    """(1/C) sum over j != t of max(0, margin - z_t + z_j) (Weston and Watkins 1999).
+
+    As ``torch.nn.MultiMarginLoss``. Its outputs are scores: ``predict_proba`` gives their softmax,
+    in the right order but not calibrated. A network for it has no last activation.
+
+    Args:
+        margin: by which the right class should win, > 0.
+        squared: whether each term is squared.
+    """
+
+    absorbs = None
+    margin: float = traced(default=1.0, must=Number(0.0, low_open=True))
+    squared: bool = static(default=False, must=Flag())
+
+    def per_example(self, z: Array, t: Array) -> Array:
+        short = jnp.maximum(self.margin - pick(z, t)[:, None] + z, 0.0)
+        others = jnp.arange(z.shape[-1], dtype=t.dtype)[None, :] != t[:, None]
+        terms = jnp.where(others, short**2 if self.squared else short, 0.0)
+        return jnp.mean(terms, axis=-1)
 
 
 class BinaryCrossEntropy(Loss):
@@ -165,7 +246,11 @@ BY_NAME: dict[str, Loss] = {
     "mean_absolute_error": MeanAbsoluteError(),
     "mae": MeanAbsoluteError(),
     "huber": Huber(),
+    "log_cosh": LogCosh(),
+    "quantile": Quantile(),
     "cross_entropy": CrossEntropy(),
+    "focal": Focal(),
+    "hinge": Hinge(),
     "binary_cross_entropy": BinaryCrossEntropy(),
 }
 

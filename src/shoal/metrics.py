@@ -124,8 +124,10 @@ class LogLoss(Metric):
     greater_is_better = False
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
-        if facts.loss.targets in ("index", "binary"):
-            return _total(facts.loss.per_example(z, t), m)
+        if facts.loss.targets == "index":
+            return _total(CrossEntropy().per_example(z, t), m)
+        if facts.loss.targets == "binary":
+            return _total(BinaryCrossEntropy().per_example(z, t), m)
         p = jnp.clip(z, 1e-7, 1.0 - 1e-7)
         if z.shape[-1] == 1:
             return _total(-jnp.log(jnp.where(t[:, 0] > 0.5, p[:, 0], 1.0 - p[:, 0])), m)

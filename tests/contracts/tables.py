@@ -30,6 +30,12 @@ LAYERS = {
     "batch norm of images": (sh.BatchNorm(epsilon=1e-3), (3, 4, 2)),
     "layer norm": (sh.LayerNorm(), (7,)),
     "layer norm of images": (sh.LayerNorm(epsilon=1e-3), (3, 4, 5)),
+    "group norm": (sh.GroupNorm(2, epsilon=1e-3), (3, 4, 6)),
+    "group norm of vectors": (sh.GroupNorm(1), (7,)),
+    "rms norm": (sh.RMSNorm(epsilon=1e-3), (3, 4, 5)),
+    "spatial dropout": (sh.SpatialDropout(0.3), (3, 4, 5)),
+    "gaussian noise": (sh.GaussianNoise(0.2), (7,)),
+    "reshape": (sh.Reshape((2, 3, 2)), (4, 3)),
     "residual": (sh.Residual(sh.Dense(7), sh.Tanh()), (7,)),
     "residual projected": (sh.Residual(sh.Dense(4), sh.Tanh(), shortcut="projection"), (7,)),
     "residual conv projected": (
@@ -73,7 +79,13 @@ LOSSES = {
     "half squared error": sh.HalfSquaredError(),
     "mean absolute error": sh.MeanAbsoluteError(),
     "huber": sh.Huber(0.4),
+    "log cosh": sh.LogCosh(),
+    "quantile": sh.Quantile(0.3),
     "cross entropy": sh.CrossEntropy(),
+    "cross entropy smoothed": sh.CrossEntropy(smoothing=0.2),
+    "focal": sh.Focal(1.5),
+    "hinge": sh.Hinge(0.7),
+    "hinge squared": sh.Hinge(squared=True),
     "binary cross entropy": sh.BinaryCrossEntropy(),
 }
 

@@ -131,5 +131,33 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     assert abs(float(jnp.mean(y)) - 1.0) < 0.003
 
 
+def test_spatial_dropout_drops_whole_channels():
+    y, _ = sh.SpatialDropout(0.3).apply(
+        {}, {}, jnp.ones((200, 3, 3, 50)), Mode(True, jax.random.key(0))
+    )
+    channels = np.asarray(y).reshape(200, 9, 50)
+    assert (channels == channels[:, :1]).all()
+    assert abs(float(np.mean(channels == 0)) - 0.3) < 0.02  # standard error 0.0046
+
+
+def test_gaussian_noise_has_its_deviation():
+    y, _ = sh.GaussianNoise(0.5).apply({}, {}, jnp.ones((1000, 100)), Mode(True, jax.random.key(0)))
+    assert abs(float(jnp.mean(y)) - 1.0) < 0.01  # standard error 0.0016
+    assert abs(float(jnp.std(y)) - 0.5) < 0.01
+
+
+@pytest.mark.parametrize(
+    "layer, shape, message",
+    [
+        (sh.GroupNorm(4), (3, 6), "channels that 4 groups can share evenly"),
+        (sh.Reshape((5, 2)), (3, 3), "10 numbers in each example"),
+        (sh.SpatialDropout(0.1), (6,), "channels over space"),
+    ],
+)
+def test_shapes_that_do_not_fit(layer, shape, message):
+    with pytest.raises(sh.ShapeError, match=message):
+        sh.Net(layer).output_shape(shape)
+
+
 def _plain(tree):
     return {k: _plain(v) for k, v in tree.items()} if isinstance(tree, dict) else np.array(tree)

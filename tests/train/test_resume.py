@@ -287,7 +287,7 @@ def test_other_data_is_refused(small, tmp_path):
 
 def test_a_folder_with_a_training_is_not_overwritten(small, tmp_path):
     interrupted(small, tmp_path)
-    with pytest.raises(FileError, match=r"go on with it by shoal\.resume"):
+    with pytest.raises(FileError, match=r"go on by shoal\.resume"):
         sh.fit(recipe(), small, folder=tmp_path, show=False)
 
 

@@ -6,8 +6,6 @@ from shoal.nets.compose import Residual as Residual
 from shoal.nets.compose import Sequential as Sequential
 from shoal.nets.conv import Conv as Conv
 from shoal.nets.dense import Dense as Dense
-from shoal.nets.dense import Dropout as Dropout
-from shoal.nets.dense import Flatten as Flatten
 from shoal.nets.gates import GELU as GELU
 from shoal.nets.gates import HardSwish as HardSwish
 from shoal.nets.gates import Mish as Mish
@@ -26,8 +24,13 @@ from shoal.nets.initialisers import Zeros as Zeros
 from shoal.nets.layer import Layer as Layer
 from shoal.nets.layer import Mode as Mode
 from shoal.nets.net import Net as Net
+from shoal.nets.noise import Dropout as Dropout
+from shoal.nets.noise import GaussianNoise as GaussianNoise
+from shoal.nets.noise import SpatialDropout as SpatialDropout
 from shoal.nets.normalisation import BatchNorm as BatchNorm
+from shoal.nets.normalisation import GroupNorm as GroupNorm
 from shoal.nets.normalisation import LayerNorm as LayerNorm
+from shoal.nets.normalisation import RMSNorm as RMSNorm
 from shoal.nets.pooling import AvgPool as AvgPool
 from shoal.nets.pooling import GlobalAvgPool as GlobalAvgPool
 from shoal.nets.pooling import GlobalMaxPool as GlobalMaxPool
@@ -39,6 +42,8 @@ from shoal.nets.rectifiers import LeakyReLU as LeakyReLU
 from shoal.nets.rectifiers import PReLU as PReLU
 from shoal.nets.rectifiers import ReLU as ReLU
 from shoal.nets.rectifiers import RReLU as RReLU
+from shoal.nets.reshape import Flatten as Flatten
+from shoal.nets.reshape import Reshape as Reshape
 from shoal.nets.squashers import HardSigmoid as HardSigmoid
 from shoal.nets.squashers import Identity as Identity
 from shoal.nets.squashers import LogSoftmax as LogSoftmax

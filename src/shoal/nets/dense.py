@@ -1,16 +1,13 @@
-"""Layers of flat inputs, and those that only reshape or drop: Dense, Flatten, Dropout."""
+"""Dense: every unit sees every input."""
 
 from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
-
-from shoal.arrays import Array, Shape, Tree, size, times
-from shoal.describe import part, static, traced
+from shoal.arrays import Array, Shape, Tree, times
+from shoal.describe import part, static
 from shoal.errors import ShapeError
 from shoal.nets.initialisers import Initialiser, initialiser
 from shoal.nets.layer import Layer, Mode, Weight
-from shoal.rules import Flag, Is, Number, Whole
+from shoal.rules import Flag, Is, Whole
 
 AN_INITIALISER = Is(Initialiser, "an initialiser or the name of one")
 
@@ -63,40 +60,3 @@ class Dense(Layer):
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         y = x @ parameters["weight"].T  # (B, D) @ (D, U)
         return (y + parameters["bias"][None, :] if self.bias else y), {}
-
-
-class Flatten(Layer):
-    """All numbers of an example in one row: (H, W, C) -> (H · W · C,)."""
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        return (size(in_shape),)
-
-    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        return x.reshape(x.shape[0], -1), {}
-
-
-class Dropout(Layer):
-    """Inverted dropout: while training, each number is zeroed with probability ``rate``.
-
-    The others are divided by the keep-probability 1 - rate, so that the expectation is kept and
-    nothing changes at prediction (Srivastava et al. 2014, section 10).
-
-    Args:
-        rate: probability to drop, in [0, 1).
-    """
-
-    rate: float = traced(must=Number(0.0, 1.0, high_open=True))
-
-    @property
-    def random(self) -> bool:
-        return True
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        return in_shape
-
-    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        if not mode.training:
-            return x, {}
-        keep = 1.0 - self.rate
-        kept = mode.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), x.shape)
-        return jnp.where(kept, x / keep, jnp.zeros_like(x)), {}

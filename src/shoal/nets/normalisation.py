@@ -1,18 +1,19 @@
-"""Layers that normalise: BatchNorm over the batch, LayerNorm over each example.
+"""Layers that normalise: BatchNorm over the batch, the others over each example.
 
-Both compute  y = scale · (x - mean) / sqrt(variance + epsilon) + offset  and differ in what mean
-and variance are taken over. ``scale`` and ``offset`` have one number per channel (the last axis).
+They compute  y = scale · (x - mean) / sqrt(variance + epsilon) + offset  and differ in what mean
+and variance are taken over; RMSNorm leaves out mean and offset. ``scale`` and ``offset`` have one
+number per channel (the last axis).
 """
 
 import jax.numpy as jnp
 from jax import lax
 
 from shoal.arrays import Array, Shape, Tree, times
-from shoal.describe import traced
+from shoal.describe import static, traced
 from shoal.errors import ShapeError
 from shoal.nets.initialisers import Constant, Zeros
 from shoal.nets.layer import Layer, Mode, Statistic, Weight
-from shoal.rules import Number
+from shoal.rules import Number, Whole
 
 
 def _channels(layer: Layer, in_shape: Shape) -> int:
@@ -125,3 +126,63 @@ class LayerNorm(Layer):
         return normal * _per_channel(parameters["scale"], x) + _per_channel(
             parameters["offset"], x
         ), {}
+
+
+class GroupNorm(Layer):
+    """Normalise groups of channels of each example, over all of space (Wu and He 2018).
+
+    With one group this is the layer normalisation that some call by that name in convolutional
+    networks, with as many groups as channels it is instance normalisation.
+
+    Args:
+        groups: that the channels are split into, in order; must divide them.
+        epsilon: added to the variance, > 0.
+    """
+
+    groups: int = static(must=Whole(1))
+    epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        if _channels(self, in_shape) % self.groups:
+            raise ShapeError(
+                repr(self),
+                required=f"channels that {self.groups} groups can share evenly",
+                got=f"{in_shape[-1]} channels",
+                remedy="change groups",
+            )
+        return in_shape
+
+    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
+        return _scale_and_offset(_channels(self, in_shape))
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        grouped = x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
+        axes = (*range(1, x.ndim - 1), x.ndim)  # space, and the channels of a group
+        mean = jnp.mean(grouped, axis=axes, keepdims=True)
+        variance = jnp.mean((grouped - mean) ** 2, axis=axes, keepdims=True)
+        normal = ((grouped - mean) * lax.rsqrt(variance + self.epsilon)).reshape(x.shape)
+        scale, offset = parameters["scale"], parameters["offset"]
+        return normal * _per_channel(scale, x) + _per_channel(offset, x), {}
+
+
+class RMSNorm(Layer):
+    """scale · x / sqrt(mean of x² + epsilon), over the channels of each position.
+
+    Zhang and Sennrich 2019 (arXiv:1910.07467): LayerNorm without centring.
+
+    Args:
+        epsilon: added to the mean square, > 0.
+    """
+
+    epsilon: float = traced(default=1e-6, must=Number(0.0, low_open=True))
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        _channels(self, in_shape)
+        return in_shape
+
+    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
+        return {"scale": _scale_and_offset(_channels(self, in_shape))["scale"]}
+
+    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
+        factor = lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + self.epsilon)
+        return x * factor * _per_channel(parameters["scale"], x), {}

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from shoal.nets.activation import Activation
-from shoal.nets.dense import Dense, Dropout
+from shoal.nets.dense import Dense
 from shoal.nets.layer import Layer
 from shoal.nets.net import Net
+from shoal.nets.noise import Dropout
 from shoal.nets.rectifiers import ReLU
 
 
