@@ -39,7 +39,18 @@ def _per_channel(vector: Array, like: Array) -> Array:
     return vector.reshape((1,) * (like.ndim - 1) + vector.shape)
 
 
-class BatchNorm(Layer):
+class _Normalisation(Layer, abstract=True):
+    """The interface of layers that keep the shape and scale and shift each channel."""
+
+    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
+        _channels(self, in_shape)
+        return in_shape
+
+    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
+        return _scale_and_offset(_channels(self, in_shape))
+
+
+class BatchNorm(_Normalisation):
     """Normalise each channel over the batch (and over space), Ioffe and Szegedy 2015.
 
     While training, mean and variance are those of the batch, rows of padding left out; for
@@ -57,13 +68,6 @@ class BatchNorm(Layer):
 
     momentum: float = traced(default=0.1, must=Number(0.0, 1.0))
     epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        _channels(self, in_shape)
-        return in_shape
-
-    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
-        return _scale_and_offset(_channels(self, in_shape))
 
     def statistics(self, in_shape: Shape) -> dict[str, Statistic]:
         channels = (_channels(self, in_shape),)
@@ -101,7 +105,7 @@ def _batch_moments(x: Array, mode: Mode) -> tuple[Array, Array, Array]:
     return first, mean((x - _per_channel(first, x)) ** 2), count
 
 
-class LayerNorm(Layer):
+class LayerNorm(_Normalisation):
     """Normalise the channels of each example, position by position (Ba, Kiros and Hinton 2016).
 
     Mean and (biased) variance are taken over the last axis. Nothing depends on the batch.
@@ -112,13 +116,6 @@ class LayerNorm(Layer):
 
     epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
 
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        _channels(self, in_shape)
-        return in_shape
-
-    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
-        return _scale_and_offset(_channels(self, in_shape))
-
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         mean = jnp.mean(x, axis=-1, keepdims=True)
         variance = jnp.mean((x - mean) ** 2, axis=-1, keepdims=True)
@@ -128,7 +125,7 @@ class LayerNorm(Layer):
         ), {}
 
 
-class GroupNorm(Layer):
+class GroupNorm(_Normalisation):
     """Normalise groups of channels of each example, over all of space (Wu and He 2018).
 
     With one group this is the layer normalisation that some call by that name in convolutional
@@ -152,9 +149,6 @@ class GroupNorm(Layer):
             )
         return in_shape
 
-    def parameters(self, in_shape: Shape) -> dict[str, Weight]:
-        return _scale_and_offset(_channels(self, in_shape))
-
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         grouped = x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
         axes = (*range(1, x.ndim - 1), x.ndim)  # space, and the channels of a group
@@ -165,7 +159,7 @@ class GroupNorm(Layer):
         return normal * _per_channel(scale, x) + _per_channel(offset, x), {}
 
 
-class RMSNorm(Layer):
+class RMSNorm(_Normalisation):
     """scale · x / sqrt(mean of x² + epsilon), over the channels of each position.
 
     Zhang and Sennrich 2019 (arXiv:1910.07467): LayerNorm without centring.
@@ -175,10 +169,6 @@ class RMSNorm(Layer):
     """
 
     epsilon: float = traced(default=1e-6, must=Number(0.0, low_open=True))
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        _channels(self, in_shape)
-        return in_shape
 
     def parameters(self, in_shape: Shape) -> dict[str, Weight]:
         return {"scale": _scale_and_offset(_channels(self, in_shape))["scale"]}

@@ -84,7 +84,16 @@ class AdaDelta(Optimiser):
         return optax.adadelta(rate, rho=self.rho, eps=self.epsilon)
 
 
-class Adam(Optimiser):
+class _AdamFamily(Optimiser, abstract=True):
+    """The interface of what is built on running means of g and of its size."""
+
+    learning_rate: float = traced(default=1e-3, must=RATE)
+    beta1: float = traced(default=0.9, must=FRACTION)
+    beta2: float = traced(default=0.999, must=FRACTION)
+    epsilon: float = traced(default=1e-8, must=SMALL)
+
+
+class Adam(_AdamFamily):
     """m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g²; w <- w - r m' / (sqrt(s') + epsilon).
 
     m' = m / (1 - b1^t) and s' = s / (1 - b2^t) undo the start at zero (Kingma and Ba 2015,
@@ -96,16 +105,11 @@ class Adam(Optimiser):
         epsilon: >= 0.
     """
 
-    learning_rate: float = traced(default=1e-3, must=RATE)
-    beta1: float = traced(default=0.9, must=FRACTION)
-    beta2: float = traced(default=0.999, must=FRACTION)
-    epsilon: float = traced(default=1e-8, must=SMALL)
-
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.adam(rate, b1=self.beta1, b2=self.beta2, eps=self.epsilon)
 
 
-class AdamW(Optimiser):
+class AdamW(_AdamFamily):
     """Adam, and besides w <- w - r decay w for weights (not for biases and scales).
 
     The decay does not pass through the division by sqrt(s), which is what L2 with Adam would do
@@ -113,15 +117,11 @@ class AdamW(Optimiser):
 
     Args:
         learning_rate: r >= 0.
-        weight_decay: decay >= 0.
         beta1, beta2, epsilon: as for Adam.
+        weight_decay: decay >= 0.
     """
 
-    learning_rate: float = traced(default=1e-3, must=RATE)
     weight_decay: float = traced(default=0.01, must=SMALL)
-    beta1: float = traced(default=0.9, must=FRACTION)
-    beta2: float = traced(default=0.999, must=FRACTION)
-    epsilon: float = traced(default=1e-8, must=SMALL)
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.adamw(
@@ -134,7 +134,7 @@ class AdamW(Optimiser):
         )
 
 
-class NAdam(Optimiser):
+class NAdam(_AdamFamily):
     """Adam with b1 m' + (1 - b1) g / (1 - b1^t) in the place of m' (Dozat 2016).
 
     m' is here corrected by 1 - b1^(t+1): the mean as it will be after the next step. PyTorch and
@@ -145,16 +145,11 @@ class NAdam(Optimiser):
         beta1, beta2, epsilon: as for Adam.
     """
 
-    learning_rate: float = traced(default=1e-3, must=RATE)
-    beta1: float = traced(default=0.9, must=FRACTION)
-    beta2: float = traced(default=0.999, must=FRACTION)
-    epsilon: float = traced(default=1e-8, must=SMALL)
-
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.nadam(rate, b1=self.beta1, b2=self.beta2, eps=self.epsilon)
 
 
-class AdaMax(Optimiser):
+class AdaMax(_AdamFamily):
     """m as in Adam; u <- max(b2 u, |g| + epsilon); w <- w - r m' / u (Kingma and Ba 2015, alg. 2).
 
     Args:
@@ -163,30 +158,24 @@ class AdaMax(Optimiser):
     """
 
     learning_rate: float = traced(default=2e-3, must=RATE)
-    beta1: float = traced(default=0.9, must=FRACTION)
-    beta2: float = traced(default=0.999, must=FRACTION)
-    epsilon: float = traced(default=1e-8, must=SMALL)
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.adamax(rate, b1=self.beta1, b2=self.beta2, eps=self.epsilon)
 
 
-class LAMB(Optimiser):
+class LAMB(_AdamFamily):
     """d = m' / (sqrt(s') + epsilon) + decay w; w <- w - r |w| / |d| d, lengths over each array.
 
     You et al. 2020 (arXiv:1904.00962), for large batches. Where |w| or |d| is 0 the ratio is 1.
 
     Args:
         learning_rate: r >= 0.
-        weight_decay: decay >= 0, of weights, not of biases and scales.
         beta1, beta2, epsilon: as for Adam.
+        weight_decay: decay >= 0, of weights, not of biases and scales.
     """
 
-    learning_rate: float = traced(default=1e-3, must=RATE)
-    weight_decay: float = traced(default=0.0, must=SMALL)
-    beta1: float = traced(default=0.9, must=FRACTION)
-    beta2: float = traced(default=0.999, must=FRACTION)
     epsilon: float = traced(default=1e-6, must=SMALL)
+    weight_decay: float = traced(default=0.0, must=SMALL)
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.lamb(
