@@ -74,6 +74,7 @@ class Recipe(Description):
         epochs: limit on the passes over the training split, >= 1.
         l2: lambda in the penalty lambda / (2 m) · sum of squared weights, m being the examples of
             the batch; None for no penalty. Biases and scales are left out.
+        l1: lambda in the penalty lambda / m · sum of absolute weights; None for no penalty.
         clip: ``ClipByNorm`` or ``ClipByValue``, or None.
         early_stopping: ``EarlyStopping`` or None.
         convergence: ``Convergence`` or None.
@@ -103,6 +104,7 @@ class Recipe(Description):
     )
     epochs: int = traced(default=30, must=Whole(1))
     l2: float | None = traced(default=None, must=optional(Number(0.0)))
+    l1: float | None = traced(default=None, must=optional(Number(0.0)))
     clip: Clip | None = part(
         default=None,
         must=optional(Is(Clip, "ClipByNorm(limit) or ClipByValue(limit)")),
@@ -135,6 +137,7 @@ class Recipe(Description):
             batch_size: int | str | None = ...,
             epochs: int = ...,
             l2: float | None = ...,
+            l1: float | None = ...,
             clip: Clip | None = ...,
             early_stopping: EarlyStopping | None = ...,
             convergence: Convergence | None = ...,
@@ -175,6 +178,11 @@ class Recipe(Description):
                 remedy='make it smaller, or use batch_size="full"',
             )
         return wanted
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the objective has a penalty on the weights."""
+        return self.l1 is not None or self.l2 is not None
 
     @property
     def body(self) -> Net:

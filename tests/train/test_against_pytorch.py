@@ -69,6 +69,9 @@ def train_both(recipe, data):
             if recipe.l2 is not None:
                 squares = sum((w**2).sum() for n, w in oracle.leaves(weights) if "weight" in n)
                 objective = loss + recipe.l2 / (2 * len(batch)) * squares
+            if recipe.l1 is not None:
+                lengths = sum(w.abs().sum() for n, w in oracle.leaves(weights) if "weight" in n)
+                objective = objective + recipe.l1 / len(batch) * lengths
             objective.backward()
             _clip(recipe, [w for _, w in oracle.leaves(weights)])
             optimiser.step()
@@ -129,13 +132,22 @@ def test_every_layer(net, precision, pictures):
     "changes",
     [
         {"l2": 0.3},
+        {"l1": 0.3, "l2": 0.1},
         {"clip": sh.ClipByNorm(0.2)},
         {"clip": sh.ClipByValue(0.01)},
         {"batch_size": 1},
         {"batch_size": "full"},
         {"net": sh.Net(*MLP.layers, sh.Softmax())},
     ],
-    ids=["l2", "clip by norm", "clip by value", "single", "full batch", "softmax head"],
+    ids=[
+        "l2",
+        "l1 and l2",
+        "clip by norm",
+        "clip by value",
+        "single",
+        "full batch",
+        "softmax head",
+    ],
 )
 def test_every_setting(changes, precision, small):
     assert_equal(

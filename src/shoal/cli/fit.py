@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Epochs without a better validation loss before stopping; -1 for no limit.",
 )
-@click.option("--l2", type=float, help="Penalty on the weights.")
+@click.option("--l2", type=float, help="Penalty on the squares of the weights.")
+@click.option("--l1", type=float, help="Penalty on their absolute values.")
 @click.option(
     "--validation",
     type=float,
@@ -149,6 +150,7 @@ def _recipe(data: "Data", options: dict[str, Any]) -> "Recipe":
         batch_size=_batch_size(options["batch_size"]),
         epochs=options["epochs"],
         l2=options["l2"],
+        l1=options["l1"],
         early_stopping=EarlyStopping(patience) if patience >= 0 and validation > 0 else None,
         preparation=Preparation(inputs=options["scaling"], split=split),
         seed=options["seed"],

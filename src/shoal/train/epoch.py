@@ -99,7 +99,7 @@ def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Arra
     additive = [metric for metric in work.metrics if metric.additive]
     for metric, values in zip(additive, sums.metrics, strict=True):
         info[f"train_{metric.name}"] = metric.value(values, known)
-    if recipe.l2 is not None:
+    if recipe.penalised:
         info["penalty"] = sums.penalty / sums.steps
     info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
     info["gradient_norm"] = sums.norm / sums.steps

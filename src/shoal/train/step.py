@@ -2,7 +2,7 @@
 
 The objective of a batch of m examples is
 
-    mean loss + lambda / (2 m) · sum of squared weights
+    mean loss + l2 / (2 m) · sum of squared weights + l1 / m · sum of absolute weights
 
 Finiteness is checked before an update is taken: a step whose objective or gradient is not finite
 changes nothing, and the member is marked and trains no more. The check costs the norm of the
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from shoal.arrays import Array, Tree
+from shoal.arrays import Array, Tree, magnitude
 from shoal.nets import Mode
 from shoal.optim.schedules import Clock
 from shoal.recipe import Recipe
@@ -51,8 +51,8 @@ def train_step(
     )
     gradient, seen = mode.total((gradient, seen))
     penalty = jnp.zeros_like(m)
-    if recipe.l2 is not None:
-        penalty, pull = jax.value_and_grad(_penalty)(member.parameters, recipe.l2 / m, decays)
+    if recipe.penalised:
+        penalty, pull = jax.value_and_grad(_penalty)(member.parameters, recipe, m, decays)
         gradient = jax.tree.map(jnp.add, gradient, pull)
     value = seen[0] / m + penalty
     norm = jnp.sqrt(squared_norm(gradient))
@@ -101,10 +101,16 @@ def _step_key(recipe: Recipe, member: Member) -> Array | None:
     return jax.random.fold_in(key, member.step)
 
 
-def _penalty(parameters: Tree, strength: Array, decays: Tree) -> Array:
-    """strength / 2 · sum of the squares of the weights that decay."""
+def _penalty(parameters: Tree, recipe: Recipe, m: Array, decays: Tree) -> Array:
+    """The penalties on the weights that decay."""
     chosen = jax.tree.map(lambda w, d: w if d else None, parameters, decays)
-    return 0.5 * strength * squared_norm(chosen)
+    total = jnp.zeros_like(m)
+    if recipe.l2 is not None:
+        total = total + 0.5 * recipe.l2 / m * squared_norm(chosen)
+    if recipe.l1 is not None:
+        lengths = [jnp.sum(magnitude(weights)) for weights in jax.tree.leaves(chosen)]
+        total = total + recipe.l1 / m * reduce(jnp.add, lengths)
+    return total
 
 
 def squared_norm(tree: Tree) -> Array:
