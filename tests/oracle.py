@@ -130,7 +130,104 @@ def _rrelu(layer, w, s, x, training):
     return F.rrelu(x, layer.lower, layer.upper, training=False)
 
 
+def _conv_transpose(layer, w, s, x, training):
+    axes = x.dim() - 2
+    stride, dilation = _pair(layer.stride, axes), _pair(layer.dilation, axes)
+    extra = _pair(layer.extra, axes)
+    weight = w["weight"].movedim(-1, 0).movedim(-1, 1)  # (*kernel, O / g, C) -> (C, O / g, *kernel)
+    function = F.conv_transpose1d if axes == 1 else F.conv_transpose2d
+    options = {"stride": stride, "dilation": dilation, "groups": layer.groups}
+    if isinstance(layer.padding, str):
+        y = function(_first(x), weight, **options)
+    else:
+        cells = _pair(layer.padding, axes)
+        y = function(_first(x), weight, padding=cells, output_padding=extra, **options)
+    if layer.padding == "same":  # cut to W · stride cells, the odd one off the end; or fill up
+        for i in range(axes):
+            wanted = x.shape[1 + i] * stride[i]
+            low = max(y.shape[2 + i] - wanted, 0) // 2
+            y = y.narrow(2 + i, low, min(wanted, y.shape[2 + i]))
+            missing = [0, 0] * (axes - 1 - i) + [0, wanted - y.shape[2 + i]]
+            y = F.pad(y, missing)
+    return _last(y if layer.bias is False else y + w["bias"].reshape(-1, *[1] * axes))
+
+
+def _depthwise(layer, w, s, x, training):
+    same = {n: getattr(layer, n) for n in ("kernel", "stride", "padding", "dilation", "bias")}
+    channels = x.shape[-1]
+    return _conv(sh.Conv(channels * layer.multiplier, groups=channels, **same), w, s, x, training)
+
+
+def _separable(layer, w, s, x, training):
+    same = {n: getattr(layer, n) for n in ("kernel", "stride", "padding", "dilation", "multiplier")}
+    between = _depthwise(sh.DepthwiseConv(bias=False, **same), w["depthwise"], s, x, training)
+    return _conv(sh.Conv(layer.filters, 1, bias=layer.bias), w["pointwise"], s, between, training)
+
+
+def _recurrent(layer, w, s, x, training):
+    """By PyTorch's cells, position by position."""
+    u = layer.units
+    h = c = torch.zeros(x.shape[0], u, dtype=x.dtype)
+    bias = w["bias"]
+    if isinstance(layer, sh.LSTM):
+        bias = torch.cat([bias[:u], w["forget_bias"], bias[u:]])
+    second = torch.zeros_like(bias)
+    if "recurrent_bias" in w:
+        second = torch.cat([second[: 2 * u], w["recurrent_bias"]])
+    weights = w["weight"], w["recurrent_weight"], bias, second
+    found = []
+    for t in reversed(range(x.shape[1])) if layer.reverse else range(x.shape[1]):
+        if isinstance(layer, sh.RNN):
+            h = torch.rnn_tanh_cell(x[:, t], h, *weights)
+        elif isinstance(layer, sh.LSTM):
+            h, c = torch.lstm_cell(x[:, t], (h, c), *weights)
+        elif layer.reset_after:
+            h = torch.gru_cell(x[:, t], h, *weights)
+        else:
+            h = _gru_reset_before(x[:, t], h, *weights)
+        found.append(h)
+    found = found[::-1] if layer.reverse else found
+    return torch.stack(found, 1) if layer.return_sequences else h
+
+
+def _gru_reset_before(x, h, w, r, b, _):
+    (wr, wz, wn), (rr, rz, rn), (br, bz, bn) = w.chunk(3), r.chunk(3), b.chunk(3)
+    reset = torch.sigmoid(F.linear(x, wr, br) + F.linear(h, rr))
+    update = torch.sigmoid(F.linear(x, wz, bz) + F.linear(h, rz))
+    new = torch.tanh(F.linear(x, wn, bn) + F.linear(reset * h, rn))
+    return (1 - update) * new + update * h
+
+
+def _attention(layer, w, s, x, training):
+    b, length, c = x.shape
+    q, k, v = (
+        F.linear(x, w[n]["weight"], w[n].get("bias"))
+        .reshape(b, length, layer.heads, -1)
+        .transpose(1, 2)
+        for n in ("query", "key", "value")
+    )
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=layer.causal)
+    y = y.transpose(1, 2).reshape(b, length, c)
+    return F.linear(y, w["output"]["weight"], w["output"].get("bias"))
+
+
+def _branches(layer, w, s, x, training):
+    pairs = zip(layer.names, layer.layers, strict=True)
+    return [one(la, w.get(n, {}), s.get(n, {}), x, training) for n, la in pairs]
+
+
 RULES = {
+    sh.ConvTranspose: _conv_transpose,
+    sh.DepthwiseConv: _depthwise,
+    sh.SeparableConv: _separable,
+    sh.Embedding: lambda la, w, s, x, t: F.embedding(x.long(), w["vectors"]),
+    sh.Positions: lambda la, w, s, x, t: x + w["vectors"],
+    sh.RNN: _recurrent,
+    sh.GRU: _recurrent,
+    sh.LSTM: _recurrent,
+    sh.SelfAttention: _attention,  # compared without dropping only
+    sh.Concat: lambda la, w, s, x, t: torch.cat(_branches(la, w, s, x, t), -1),
+    sh.Add: lambda la, w, s, x, t: sum(_branches(la, w, s, x, t)),
     sh.Dense: lambda la, w, s, x, t: F.linear(x, w["weight"], w.get("bias")),
     sh.Flatten: lambda la, w, s, x, t: x.reshape(x.shape[0], -1),
     sh.Dropout: lambda la, w, s, x, t: x,  # compared without dropping only

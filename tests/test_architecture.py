@@ -151,7 +151,8 @@ def test_public_functions_and_classes_are_documented():
         "gain", "function", "sample", "per_example", "predictions", "outputs_for", "check_output",
         "sums", "value", "nothing", "name", "factor_at", "start", "observe", "transformation",
         "clip", "check", "text", "accepts", "clean", "say", "show", "width", "out_shape",
-        "bytes", "axes", "recipe", "disturbed",
+        "bytes", "axes", "recipe", "disturbed", "inside", "check_inputs",
+        "joined", "step",
     }  # fmt: skip
     bare = [
         name

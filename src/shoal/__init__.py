@@ -47,14 +47,22 @@ if TYPE_CHECKING:
     from shoal.nets import CELU as CELU
     from shoal.nets import ELU as ELU
     from shoal.nets import GELU as GELU
+    from shoal.nets import GRU as GRU
+    from shoal.nets import LSTM as LSTM
+    from shoal.nets import RNN as RNN
     from shoal.nets import SELU as SELU
+    from shoal.nets import Add as Add
     from shoal.nets import Auto as Auto
     from shoal.nets import AvgPool as AvgPool
     from shoal.nets import BatchNorm as BatchNorm
+    from shoal.nets import Concat as Concat
     from shoal.nets import Constant as Constant
     from shoal.nets import Conv as Conv
+    from shoal.nets import ConvTranspose as ConvTranspose
     from shoal.nets import Dense as Dense
+    from shoal.nets import DepthwiseConv as DepthwiseConv
     from shoal.nets import Dropout as Dropout
+    from shoal.nets import Embedding as Embedding
     from shoal.nets import Flatten as Flatten
     from shoal.nets import GaussianNoise as GaussianNoise
     from shoal.nets import GlobalAvgPool as GlobalAvgPool
@@ -74,12 +82,15 @@ if TYPE_CHECKING:
     from shoal.nets import Net as Net
     from shoal.nets import Normal as Normal
     from shoal.nets import Orthogonal as Orthogonal
+    from shoal.nets import Positions as Positions
     from shoal.nets import PReLU as PReLU
     from shoal.nets import ReLU as ReLU
     from shoal.nets import Reshape as Reshape
     from shoal.nets import Residual as Residual
     from shoal.nets import RMSNorm as RMSNorm
     from shoal.nets import RReLU as RReLU
+    from shoal.nets import SelfAttention as SelfAttention
+    from shoal.nets import SeparableConv as SeparableConv
     from shoal.nets import Sequential as Sequential
     from shoal.nets import Sigmoid as Sigmoid
     from shoal.nets import SiLU as SiLU
@@ -138,17 +149,17 @@ _HOMES = {
     "shoal.losses": "BinaryCrossEntropy CrossEntropy Focal HalfSquaredError Hinge Huber LogCosh "
     "MeanAbsoluteError MeanSquaredError Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
-    "shoal.nets": "Auto AvgPool BatchNorm CELU Constant Conv Dense Dropout ELU Flatten GELU "
-    "GaussianNoise GlobalAvgPool GlobalMaxPool Glorot GroupNorm HardSigmoid "
-    "HardSwish He Identity LayerNorm LeCun LeakyReLU LogSoftmax MaxPool Mish Net "
-    "Normal Orthogonal PReLU RMSNorm RReLU ReLU Reshape Residual SELU Sequential "
-    "SiLU Sigmoid Softmax Softplus Softsign SpatialDropout Swish Tanh Uniform "
-    "Zeros",
+    "shoal.nets": "Add Auto AvgPool BatchNorm CELU Concat Constant Conv ConvTranspose Dense "
+    "DepthwiseConv Dropout ELU Embedding Flatten GELU GRU GaussianNoise GlobalAvgPool "
+    "GlobalMaxPool Glorot GroupNorm HardSigmoid HardSwish He Identity LSTM LayerNorm "
+    "LeCun LeakyReLU LogSoftmax MaxPool Mish Net Normal Orthogonal PReLU Positions "
+    "RMSNorm RNN RReLU ReLU Reshape Residual SELU SelfAttention SeparableConv "
+    "Sequential SiLU Sigmoid Softmax Softplus Softsign SpatialDropout Swish Tanh "
+    "Uniform Zeros",
     "shoal.nets.zoo": "mlp",
-    "shoal.optim": "AdaDelta AdaGrad AdaMax Adam AdamW ClipByNorm ClipByValue ConstantRate "
-    "Cosine EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB Lion "
-    "Momentum Muon NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD "
-    "StepDecay WarmUp",
+    "shoal.optim": "AdaDelta AdaGrad AdaMax Adam AdamW ClipByNorm ClipByValue ConstantRate Cosine "
+    "EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB Lion Momentum Muon "
+    "NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",

@@ -66,14 +66,16 @@ class Description:
     """The base of everything that can be described. Subclasses declare fields and nothing else.
 
     A subclass may define its own ``__init__`` (for variable arguments) as long as it passes its
-    fields to ``assign``. Subclasses declared with ``abstract=True`` are interfaces, not words.
+    fields to ``assign``; classes below it inherit it. Subclasses declared with
+    ``abstract=True`` are interfaces, not words.
     """
 
     kind: ClassVar[str]
+    takes_variable: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
-        own_init = "__init__" in cls.__dict__
-        dataclasses.dataclass(frozen=True, init=not own_init, repr=False)(cls)
+        cls.takes_variable = cls.takes_variable or "__init__" in cls.__dict__
+        dataclasses.dataclass(frozen=True, init=not cls.takes_variable, repr=False)(cls)
         if abstract:
             return
         cls.kind = cls.__name__
@@ -167,6 +169,21 @@ def build(cls: type[D], values: Mapping[str, Any]) -> D:
             )
     description = object.__new__(cls)
     assign(description, complete)
+    return description
+
+
+def unchecked(cls: type[D], **values: Any) -> D:
+    """A description whose values are not checked, for layers that are made of other layers.
+
+    Inside a compiled program numbers are tracers, which no rule accepts.
+    """
+    description = object.__new__(cls)
+    for field in _fields(cls):
+        value = values.get(field.name, field.default)
+        convert = field.metadata["converter"]
+        if convert is not None and field.name not in values:
+            value = convert(value)
+        object.__setattr__(description, field.name, value)
     return description
 
 

@@ -36,6 +36,42 @@ LAYERS = {
     "spatial dropout": (sh.SpatialDropout(0.3), (3, 4, 5)),
     "gaussian noise": (sh.GaussianNoise(0.2), (7,)),
     "reshape": (sh.Reshape((2, 3, 2)), (4, 3)),
+    "conv transpose": (sh.ConvTranspose(4, 3, stride=2), (4, 3, 5)),
+    "conv transpose 1-d": (sh.ConvTranspose(4, 4, stride=3, padding=1, extra=2), (5, 3)),
+    "conv transpose valid, dilation": (
+        sh.ConvTranspose(3, 3, stride=(2, 1), padding="valid", dilation=(1, 2)),
+        (4, 3, 5),
+    ),
+    "conv transpose sparse": (sh.ConvTranspose(3, 2, stride=3, bias=False), (3, 4, 2)),
+    "conv transpose groups": (sh.ConvTranspose(6, 3, stride=2, padding=1, groups=2), (4, 3, 4)),
+    "depthwise conv": (sh.DepthwiseConv(3, stride=2, multiplier=2), (5, 6, 3)),
+    "separable conv": (sh.SeparableConv(4, 3, multiplier=2), (5, 6, 3)),
+    "separable conv 1-d": (sh.SeparableConv(4, 3, stride=2, bias=False), (9, 2)),
+    "positions": (sh.Positions(), (4, 3)),
+    "rnn": (sh.RNN(4), (5, 3)),
+    "rnn reverse": (sh.RNN(4, return_sequences=True, reverse=True), (5, 3)),
+    "gru": (sh.GRU(4), (5, 3)),
+    "gru sequences": (sh.GRU(4, return_sequences=True), (5, 3)),
+    "gru reset before": (sh.GRU(4, reverse=True, reset_after=False), (5, 3)),
+    "lstm": (sh.LSTM(4), (5, 3)),
+    "lstm sequences": (sh.LSTM(4, return_sequences=True, reverse=True), (5, 3)),
+    "self-attention": (sh.SelfAttention(2), (5, 4)),
+    "self-attention causal": (sh.SelfAttention(2, causal=True, bias=False), (5, 4)),
+    "self-attention dropout": (sh.SelfAttention(1, dropout=0.3), (5, 4)),
+    "concat": (
+        sh.Concat(near=sh.Conv(3, 1), far=sh.Sequential(sh.Conv(2, 3), sh.Tanh())),
+        (4, 3, 2),
+    ),
+    "concat both ways": (
+        sh.Concat(ahead=sh.GRU(3), back=sh.GRU(3, reverse=True), skip=sh.Flatten()),
+        (4, 3),
+    ),
+    "add": (
+        sh.Add(
+            main=sh.Sequential(sh.Dense(4), sh.BatchNorm(), sh.Dropout(0.2)), shortcut=sh.Dense(4)
+        ),
+        (7,),
+    ),
     "residual": (sh.Residual(sh.Dense(7), sh.Tanh()), (7,)),
     "residual projected": (sh.Residual(sh.Dense(4), sh.Tanh(), shortcut="projection"), (7,)),
     "residual conv projected": (

@@ -2,10 +2,11 @@
 
 from shoal.nets.activation import Activation as Activation
 from shoal.nets.activation import Facts as Facts
-from shoal.nets.compose import Residual as Residual
-from shoal.nets.compose import Sequential as Sequential
+from shoal.nets.attention import SelfAttention as SelfAttention
 from shoal.nets.conv import Conv as Conv
 from shoal.nets.dense import Dense as Dense
+from shoal.nets.embedding import Embedding as Embedding
+from shoal.nets.embedding import Positions as Positions
 from shoal.nets.gates import GELU as GELU
 from shoal.nets.gates import HardSwish as HardSwish
 from shoal.nets.gates import Mish as Mish
@@ -23,6 +24,10 @@ from shoal.nets.initialisers import Uniform as Uniform
 from shoal.nets.initialisers import Zeros as Zeros
 from shoal.nets.layer import Layer as Layer
 from shoal.nets.layer import Mode as Mode
+from shoal.nets.nests import Add as Add
+from shoal.nets.nests import Concat as Concat
+from shoal.nets.nests import Residual as Residual
+from shoal.nets.nests import Sequential as Sequential
 from shoal.nets.net import Net as Net
 from shoal.nets.noise import Dropout as Dropout
 from shoal.nets.noise import GaussianNoise as GaussianNoise
@@ -42,8 +47,13 @@ from shoal.nets.rectifiers import LeakyReLU as LeakyReLU
 from shoal.nets.rectifiers import PReLU as PReLU
 from shoal.nets.rectifiers import ReLU as ReLU
 from shoal.nets.rectifiers import RReLU as RReLU
+from shoal.nets.recurrent import GRU as GRU
+from shoal.nets.recurrent import LSTM as LSTM
+from shoal.nets.recurrent import RNN as RNN
 from shoal.nets.reshape import Flatten as Flatten
 from shoal.nets.reshape import Reshape as Reshape
+from shoal.nets.separable import DepthwiseConv as DepthwiseConv
+from shoal.nets.separable import SeparableConv as SeparableConv
 from shoal.nets.squashers import HardSigmoid as HardSigmoid
 from shoal.nets.squashers import Identity as Identity
 from shoal.nets.squashers import LogSoftmax as LogSoftmax
@@ -52,3 +62,4 @@ from shoal.nets.squashers import Softmax as Softmax
 from shoal.nets.squashers import Softsign as Softsign
 from shoal.nets.squashers import Tanh as Tanh
 from shoal.nets.summary import Summary as Summary
+from shoal.nets.transpose import ConvTranspose as ConvTranspose

@@ -1,4 +1,4 @@
-"""Layers made of layers: how a sequence is named, checked, drawn and run; Sequential and Residual.
+"""Layers one after another: how a sequence is named, checked and run.
 
 Inside a sequence each layer is named by its kind and its number among that kind: ``dense1``,
 ``relu1``, ``dense2``. Parameters and statistics are dictionaries under these names, and hold only
@@ -8,13 +8,13 @@ the layers that have any.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from shoal.arrays import Array, Shape, Tree, times
-from shoal.describe import assign, part, static
+import jax
+import jax.numpy as jnp
+
+from shoal.arrays import Array, Shape, Tree
 from shoal.errors import ShapeError
-from shoal.nets.conv import Conv
-from shoal.nets.dense import Dense
-from shoal.nets.layer import Layer, Mode
-from shoal.rules import Is, Many, OneOf
+from shoal.nets.layer import Inner, Layer, Mode
+from shoal.rules import Is, Many
 
 LAYERS = Many(Is(Layer, "a layer"), at_least=1)
 
@@ -48,136 +48,69 @@ def shapes(layers: Sequence[Layer], in_shape: Shape, strict: bool = False) -> li
     return found
 
 
-def collect(
-    layers: Sequence[Layer], in_shape: Shape, question: Callable[[Layer, Shape], dict[str, Any]]
-) -> dict[str, Any]:
-    """The answers of the layers to a question about their input, by name, empty ones left out."""
+def inside(layers: Sequence[Layer], in_shape: Shape) -> list[Inner]:
+    """The layers with their names and the shape of what reaches each."""
     before = shapes(layers, in_shape)
-    answers = {
-        name: question(layer, shape)
+    return [
+        Inner(name, layer, shape)
         for (name, layer), shape in zip(named(layers), before, strict=False)
-    }
+    ]
+
+
+def collect(
+    inner: Sequence[Inner], question: Callable[[Layer, Shape], dict[str, Any]]
+) -> dict[str, Any]:
+    """The answers of layers to a question about their input, by name, empty ones left out."""
+    answers = {name: question(layer, shape) for name, layer, shape in inner}
     return {name: answer for name, answer in answers.items() if answer}
 
 
-def multiply_adds(layers: Sequence[Layer], in_shape: Shape) -> int:
+def parameters(inner: Sequence[Inner]) -> dict[str, Any]:
+    """The weights of layers by name."""
+    return collect(inner, lambda layer, shape: layer.parameters(shape))
+
+
+def statistics(inner: Sequence[Inner]) -> dict[str, Any]:
+    """The statistics of layers by name."""
+    return collect(inner, lambda layer, shape: layer.statistics(shape))
+
+
+def multiply_adds(inner: Sequence[Inner]) -> int:
     """Multiplications followed by an addition of all layers, for one example forward."""
-    before = shapes(layers, in_shape)
-    return sum(layer.multiply_adds(s) for layer, s in zip(layers, before, strict=False))
+    return sum(layer.multiply_adds(shape) for _, layer, shape in inner)
 
 
 def run(
     layers: Sequence[Layer], parameters: Tree, statistics: Tree, x: Array, mode: Mode
 ) -> tuple[Array, Tree]:
     """The output of the last layer and the statistics of all after it."""
-    after = {}
+    after: dict[str, Any] = {}
     for index, (name, layer) in enumerate(named(layers)):
-        inner = mode.enter(index) if layer.random else mode
-        x, gathered = layer.apply(parameters.get(name, {}), statistics.get(name, {}), x, inner)
-        if gathered:
-            after[name] = gathered
+        x, gathered = run_one(index, name, layer, parameters, statistics, x, mode)
+        after |= gathered
     return x, after
 
 
-class Sequential(Layer):
-    """Layers one after another, as one layer: ``Sequential(Dense(8), ReLU())``."""
-
-    layers: tuple[Layer, ...] = part(must=LAYERS)
-
-    def __init__(self, *layers: Layer) -> None:
-        assign(self, {"layers": layers})
-
-    @property
-    def random(self) -> bool:
-        return any(layer.random for layer in self.layers)
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        return shapes(self.layers, in_shape, strict)[-1]
-
-    def parameters(self, in_shape: Shape) -> dict[str, Any]:
-        return collect(self.layers, in_shape, lambda layer, shape: layer.parameters(shape))
-
-    def statistics(self, in_shape: Shape) -> dict[str, Any]:
-        return collect(self.layers, in_shape, lambda layer, shape: layer.statistics(shape))
-
-    def multiply_adds(self, in_shape: Shape) -> int:
-        return multiply_adds(self.layers, in_shape)
-
-    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        return run(self.layers, parameters, statistics, x, mode)
+def run_one(
+    index: int, name: str, layer: Layer, parameters: Tree, statistics: Tree, x: Array, mode: Mode
+) -> tuple[Array, Tree]:
+    """The output of one layer of several, and its statistics under its name, where it has any."""
+    inner = mode.enter(index) if layer.random else mode
+    own, gathered = parameters.get(name, {}), statistics.get(name, {})
+    layer, own, x = in_precision(layer, own, x, mode)
+    y, gathered = layer.apply(own, gathered, x, inner)
+    return y, {name: gathered} if gathered else {}
 
 
-class Residual(Layer):
-    """y = F(x) + shortcut(x), F being layers one after another (He et al. 2016, arXiv:1512.03385).
+def in_precision(layer: Layer, parameters: Tree, x: Array, mode: Mode) -> tuple[Layer, Tree, Array]:
+    """A layer with its numbers, its weights and its input in the precision in which it computes."""
+    if not mode.narrow or layer.computes == "any":
+        return layer, parameters, x
+    dtype = jnp.float32 if layer.computes == "wide" else jnp.bfloat16
 
-    Args:
-        layers: F, one layer or more.
-        shortcut: "identity" adds x itself, so F must keep the shape; "projection" adds a linear map
-            of x: a Dense without bias, or a Conv of kernel 1 and the stride that F takes.
-    """
+    def cast(a: Any) -> Any:
+        whole = not jnp.issubdtype(jnp.result_type(a), jnp.floating)
+        return a if whole else jnp.asarray(a, dtype)
 
-    layers: tuple[Layer, ...] = part(must=LAYERS)
-    shortcut: str = static(default="identity", must=OneOf(("identity", "projection")))
-
-    def __init__(self, *layers: Layer, shortcut: str = "identity") -> None:
-        assign(self, {"layers": layers, "shortcut": shortcut})
-
-    @property
-    def random(self) -> bool:
-        return any(layer.random for layer in self.layers)
-
-    def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
-        out = shapes(self.layers, in_shape, strict)[-1]
-        if self.shortcut == "identity" and out != in_shape:
-            raise ShapeError(
-                repr(self),
-                required=f"layers that keep the shape {times(in_shape)}",
-                got=times(out),
-                remedy='use shortcut="projection"',
-            )
-        if self.shortcut == "projection":
-            self._projection(in_shape, out)
-        return out
-
-    def _projection(self, in_shape: Shape, out: Shape) -> Layer:
-        """The linear map from the shape of x to that of F(x)."""
-        if len(in_shape) == 1 and len(out) == 1:
-            return Dense(out[0], bias=False)
-        if len(in_shape) == len(out):
-            # With kernel 1 and "same" padding the output is ceil(W / S) cells.
-            strides = tuple(
-                max(1, round(w / w2)) for w, w2 in zip(in_shape[:-1], out[:-1], strict=True)
-            )
-            layer = Conv(out[-1], 1, stride=strides, bias=False)
-            if layer.output_shape(in_shape) == out:
-                return layer
-        raise ShapeError(
-            repr(self),
-            required="layers whose output a linear shortcut can reach (same rank, a whole stride)",
-            got=f"{times(out)} from {times(in_shape)}",
-            remedy="change the strides of its layers",
-        )
-
-    def parameters(self, in_shape: Shape) -> dict[str, Any]:
-        weights = collect(self.layers, in_shape, lambda layer, shape: layer.parameters(shape))
-        if self.shortcut == "projection":
-            projection = self._projection(in_shape, self.output_shape(in_shape))
-            weights["shortcut"] = projection.parameters(in_shape)
-        return weights
-
-    def statistics(self, in_shape: Shape) -> dict[str, Any]:
-        return collect(self.layers, in_shape, lambda layer, shape: layer.statistics(shape))
-
-    def multiply_adds(self, in_shape: Shape) -> int:
-        total = multiply_adds(self.layers, in_shape)
-        if self.shortcut == "projection":
-            projection = self._projection(in_shape, self.output_shape(in_shape))
-            total += projection.multiply_adds(in_shape)
-        return total
-
-    def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        y, after = run(self.layers, parameters, statistics, x, mode)
-        if self.shortcut == "projection":
-            projection = self._projection(x.shape[1:], y.shape[1:])
-            x, _ = projection.apply(parameters["shortcut"], {}, x, mode)
-        return y + x, after
+    found: tuple[Layer, Tree, Array] = jax.tree.map(cast, (layer, parameters, x))
+    return found

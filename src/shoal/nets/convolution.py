@@ -55,3 +55,32 @@ def _backward(plan: Plan, saved: tuple[Array, Array], dy: Array) -> tuple[Array,
 
 
 _convolve.defvjp(_forward, _backward)
+
+
+def convolve_transposed(x: Array, w: Array, plan: Plan) -> Array:
+    """The transpose of a convolution: x (B, *space', C), w (*kernel, O / groups, C), back to space.
+
+    ``plan`` is that of the convolution from the output, (B, *space, O), to the input.
+    """
+    if plan.groups > 1:
+        return f.untaps(x, w, plan)
+    if jax.default_backend() != "cpu":
+        return f.input_gradient(x, w, plan)
+    return _transposed(x, w, plan)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _transposed(x: Array, w: Array, plan: Plan) -> Array:
+    return f.input_gradient(x, w, plan)
+
+
+def _transposed_forward(x: Array, w: Array, plan: Plan) -> tuple[Array, tuple[Array, Array]]:
+    return _transposed(x, w, plan), (x, w)
+
+
+def _transposed_backward(plan: Plan, saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
+    x, w = saved
+    return _convolve(dy, w, plan), f.kernel_gradient(dy, x, plan)
+
+
+_transposed.defvjp(_transposed_forward, _transposed_backward)

@@ -147,6 +147,19 @@ def input_gradient(dy: Array, w: Array, plan: Plan) -> Array:
     )
 
 
+def untaps(x: Array, w: Array, plan: Plan) -> Array:
+    """The same with groups, as a sum over taps: x (B, *space', C), w (*kernel, O / groups, C)."""
+    parts = []
+    for cell in cells_of(plan.axes):
+        outputs, channels = w[cell].shape
+        grouped = x.reshape(*x.shape[:-1], plan.groups, channels // plan.groups)
+        kernel = w[cell].reshape(outputs, plan.groups, channels // plan.groups)
+        spread = jnp.einsum("...gc,ogc->...go", grouped, kernel)
+        flat = spread.reshape(*x.shape[:-1], plan.groups * outputs)
+        parts.append(untap(flat, cell, plan.axes))
+    return reduce(jnp.add, parts)
+
+
 # --- derivative by the kernel --------------------------------------------------------------------
 
 

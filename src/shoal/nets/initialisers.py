@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from shoal.arrays import Array, Shape
-from shoal.describe import Description, by_name, static, traced
+from shoal.describe import Description, by_name, static, traced, unchecked
 from shoal.rules import Number, OneOf
 
 POSITIVE = Number(0.0, low_open=True)
@@ -63,8 +63,7 @@ class Constant(Initialiser):
     @staticmethod
     def of(value: Any) -> "Constant":
         """A constant of another description's number, which in a program is a tracer."""
-        made: Constant = jax.tree.unflatten(jax.tree.structure(Constant(0.0)), [value])
-        return made
+        return unchecked(Constant, value=value)
 
     def sample(self, draw: Draw) -> Array:
         return jnp.full(draw.shape, self.value, draw.dtype)

@@ -9,14 +9,15 @@ parameters it needs and what it costs; and it computes its output as a pure func
 mean of batch-norm). Both are dictionaries, empty for most layers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from fractions import Fraction
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 from jax import lax
 
-from shoal.arrays import Array, Shape, Tree, psum_together
+from shoal.arrays import Array, Numbers, Shape, Tree, psum_together
 from shoal.describe import Description
 from shoal.nets.initialisers import Initialiser
 
@@ -47,11 +48,22 @@ class Statistic:
     start: float
 
 
+class Inner(NamedTuple):
+    """A layer inside another: its name there, itself, and the shape of what reaches it."""
+
+    name: str
+    layer: "Layer"
+    in_shape: Shape
+
+
 class Window(NamedTuple):
-    """How a layer widens the receptive field: the extent of its window and its stride, in cells."""
+    """How a layer widens the receptive field: the extent of its window and its stride, in cells.
+
+    The stride of a layer that enlarges is a fraction.
+    """
 
     extent: tuple[int, ...]
-    stride: tuple[int, ...]
+    stride: tuple[int | Fraction, ...]
 
 
 class Mode(NamedTuple):
@@ -63,12 +75,14 @@ class Mode(NamedTuple):
         mask: shape (B,), True for real examples; None when the batch holds no padding.
         devices: name of the axis of devices that share the rows of each batch, None where one
             device has them all. Rows then means this device's rows.
+        narrow: whether layers compute in bfloat16, except where they need float32.
     """
 
     training: bool
     key: Array | None = None
     mask: Array | None = None
     devices: str | None = None
+    narrow: bool = False
 
     def enter(self, index: int) -> "Mode":
         """The mode for the layer at a position: its own randomness."""
@@ -101,7 +115,20 @@ class Mode(NamedTuple):
 
 
 class Layer(Description, abstract=True):
-    """The interface of a layer. ``in_shape`` is the shape of one example, batch left out."""
+    """The interface of a layer. ``in_shape`` is the shape of one example, batch left out.
+
+    Class attributes:
+        parallel: for layers made of layers, whether each of them sees the input itself, and not
+            the output of the one before it.
+        computes: where a recipe's precision is bfloat16: "narrow" in bfloat16; "wide" in float32,
+            because it sums or divides many numbers; "any" in what comes, because it only hands it
+            on.
+        scaling: of the inputs, where it is the first layer and the recipe does not say.
+    """
+
+    parallel: ClassVar[bool] = False
+    computes: ClassVar[str] = "narrow"
+    scaling: ClassVar[str] = "standard"
 
     @property
     def gain(self) -> Any:
@@ -128,6 +155,17 @@ class Layer(Description, abstract=True):
     def statistics(self, in_shape: Shape) -> dict[str, Any]:
         """The statistics by name, nested like ``parameters``."""
         return {}
+
+    def check_inputs(self, inputs: Numbers) -> None:
+        """Whether it can take these inputs, asked of the first layer.
+
+        Raises:
+            DataError: numbers that it cannot take.
+        """
+
+    def inside(self, in_shape: Shape) -> Sequence[Inner]:
+        """The layers that it is made of; none for most."""
+        return ()
 
     def multiply_adds(self, in_shape: Shape) -> int:
         """Multiplications followed by an addition, for one example forward."""

@@ -21,7 +21,7 @@ from shoal.describe import Description, assign, part
 from shoal.errors import RecipeError
 from shoal.nets import compose
 from shoal.nets.initialisers import Draw
-from shoal.nets.layer import Layer, Mode, Statistic, Weight
+from shoal.nets.layer import Inner, Layer, Mode, Statistic, Weight
 from shoal.nets.summary import Summary, summarise
 
 
@@ -57,6 +57,10 @@ class Net(Description):
         """
         return compose.shapes(self.layers, in_shape, strict)
 
+    def inside(self, in_shape: Shape) -> list[Inner]:
+        """The layers with their names and the shape of what reaches each."""
+        return compose.inside(self.layers, in_shape)
+
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         """The shape of one output; arguments and errors as for ``shapes``."""
         return self.shapes(in_shape, strict)[-1]
@@ -83,16 +87,11 @@ class Net(Description):
         Returns:
             parameters and statistics, nested dictionaries by layer name.
         """
-        gains = _gains(self.layers)
-        weights = compose.collect(self.layers, in_shape, lambda la, s: la.parameters(s))
-        parameters = {
-            name: _draw(tree, name, key, gains[name], np.dtype(dtype))
-            for name, tree in weights.items()
-        }
-        starts = compose.collect(self.layers, in_shape, lambda la, s: la.statistics(s))
+        inner = self.inside(in_shape)
+        parameters = _draw_layers(inner, compose.parameters(inner), "", key, 1.0, np.dtype(dtype))
         statistics = jax.tree.map(
             lambda s: jnp.full(s.shape, s.start, dtype),
-            starts,
+            compose.statistics(inner),
             is_leaf=lambda s: isinstance(s, Statistic),
         )
         return parameters, statistics
@@ -103,7 +102,7 @@ class Net(Description):
 
     def decays(self, in_shape: Shape) -> Tree:
         """Which parameters L2 and weight decay act on: a tree of booleans like the parameters."""
-        weights = compose.collect(self.layers, in_shape, lambda la, s: la.parameters(s))
+        weights = compose.parameters(self.inside(in_shape))
         return jax.tree.map(lambda w: w.decays, weights, is_leaf=lambda w: isinstance(w, Weight))
 
     def without_last(self) -> "Net":
@@ -122,15 +121,35 @@ class Net(Description):
         return self.replace(layers=self.layers[:-1])
 
 
-def _gains(layers: Sequence[Layer]) -> dict[str, Any]:
-    """For each layer by name, the gain of the next activation after it; 1 where there is none."""
-    following: Any = 1.0
-    gains: dict[str, Any] = {}
-    for name, layer in reversed(list(compose.named(layers))):
-        gains[name] = following
-        if layer.gain is not None:
-            following = layer.gain
-    return gains
+def _draw_layers(
+    inner: Sequence[Inner],
+    weights: Tree,
+    path: str,
+    key: Array,
+    following: Any,
+    dtype: np.dtype[Any],
+    parallel: bool = False,
+) -> dict[str, Any]:
+    """The weights of layers, each drawn with the gain of the next activation after it.
+
+    Args:
+        following: gain of the next activation after all of them, 1 where there is none.
+        parallel: whether they are branches, so that none of them follows another.
+    """
+    drawn, gain = {}, following
+    for name, layer, in_shape in reversed(inner):
+        if name in weights:
+            own, here = weights[name], f"{path}/{name}" if path else name
+            nested = layer.inside(in_shape)
+            held = {child.name for child in nested}
+            inside = {child: tree for child, tree in own.items() if child in held}
+            rest = {child: tree for child, tree in own.items() if child not in held}
+            drawn[name] = _draw(rest, here, key, gain, dtype) | _draw_layers(
+                nested, inside, here, key, gain, dtype, layer.parallel
+            )
+        if layer.gain is not None and not parallel:
+            gain = layer.gain
+    return drawn
 
 
 def _draw(tree: Any, path: str, key: Array, gain: Any, dtype: np.dtype[Any]) -> Any:

@@ -28,7 +28,7 @@ class _Random(Layer, abstract=True):
         raise NotImplementedError
 
 
-def _drop(x: Array, rate: Array | float, shape: Shape, mode: Mode) -> Array:
+def drop(x: Array, rate: Array | float, shape: Shape, mode: Mode) -> Array:
     """Zeros with probability ``rate``, drawn in ``shape``; the rest divided by 1 - rate."""
     keep = 1.0 - rate
     kept = mode.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), shape)
@@ -48,7 +48,7 @@ class Dropout(_Random):
     rate: float = traced(must=Number(0.0, 1.0, high_open=True))
 
     def disturbed(self, x: Array, mode: Mode) -> Array:
-        return _drop(x, self.rate, x.shape, mode)
+        return drop(x, self.rate, x.shape, mode)
 
 
 class SpatialDropout(_Random):
@@ -71,7 +71,7 @@ class SpatialDropout(_Random):
         return in_shape
 
     def disturbed(self, x: Array, mode: Mode) -> Array:
-        return _drop(x, self.rate, (x.shape[0], *(1 for _ in x.shape[1:-1]), x.shape[-1]), mode)
+        return drop(x, self.rate, (x.shape[0], *(1 for _ in x.shape[1:-1]), x.shape[-1]), mode)
 
 
 class GaussianNoise(_Random):

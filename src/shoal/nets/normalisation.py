@@ -42,6 +42,8 @@ def _per_channel(vector: Array, like: Array) -> Array:
 class _Normalisation(Layer, abstract=True):
     """The interface of layers that keep the shape and scale and shift each channel."""
 
+    computes = "wide"
+
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         _channels(self, in_shape)
         return in_shape

@@ -10,6 +10,8 @@ from shoal.rules import Many, Whole
 class Flatten(Layer):
     """All numbers of an example in one row: (H, W, C) -> (H · W · C,)."""
 
+    computes = "any"
+
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return (size(in_shape),)
 
@@ -24,6 +26,7 @@ class Reshape(Layer):
         shape: of one example, batch left out; as many numbers as come in.
     """
 
+    computes = "any"
     shape: tuple[int, ...] = static(must=Many(Whole(1), at_least=1))
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

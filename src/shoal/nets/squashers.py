@@ -72,6 +72,7 @@ class Identity(Activation):
 class _OverClasses(Activation, abstract=True):
     """The interface of activations that look at all values of the last axis together."""
 
+    computes = "wide"
     gain = 1.0
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

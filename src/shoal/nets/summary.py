@@ -5,14 +5,17 @@ field and j the distance in the input between neighbouring cells, a layer with a
 and stride S gives  r <- r + (F' - 1) j  and  j <- j S  (Dumoulin and Visin 2016).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
 
 import jax
 
 from shoal.arrays import Shape, size, times
 from shoal.nets import compose
-from shoal.nets.layer import Layer, Weight
+from shoal.nets.layer import Inner, Layer, Weight
 
 BYTES = 4  # of a number in float32
 
@@ -70,36 +73,35 @@ def summarise(layers: Sequence[Layer], in_shape: Shape, strict: bool = False) ->
         ShapeError: a layer cannot take what reaches it.
     """
     compose.shapes(layers, in_shape, strict)
-    field = jump = (1,) * len(in_shape[:-1])
-    return Summary(in_shape, tuple(_rows(layers, in_shape, field, jump, in_shape[:-1], "")))
+    start = Sight(*((1,) * len(in_shape[:-1]),) * 2)
+    rows = _rows(compose.inside(layers, in_shape), start, in_shape[:-1], False, "")
+    return Summary(in_shape, tuple(rows))
+
+
+class Sight(NamedTuple):
+    """What a cell sees along each spatial axis: field r and distance j of neighbours, in cells."""
+
+    field: tuple[int | Fraction, ...]
+    jump: tuple[int | Fraction, ...]
 
 
 def _rows(
-    layers: Sequence[Layer], in_shape: Shape, field: Shape, jump: Shape, space: Shape, indent: str
+    inner: Sequence[Inner], sight: Sight, space: Shape, parallel: bool, indent: str
 ) -> Iterator[Row]:
-    shapes = compose.shapes(layers, in_shape)
-    steps = zip(compose.named(layers), shapes[:-1], shapes[1:], strict=True)
-    for (name, layer), before, after in steps:
-        inside: Sequence[Layer] = getattr(layer, "layers", ())
-        start = field, jump
-        if len(after) < len(before):
-            field = space  # Flatten and global pools end space: what follows sees everything
-        elif len(before) > 1:
-            field, jump = _widen(layer, before, field, jump)
-        seen = tuple(min(f, s) for f, s in zip(field, space, strict=True))
+    start = sight
+    for name, layer, before in inner:
+        after, inside = layer.output_shape(before), layer.inside(before)
+        sight = start if parallel else sight
+        reached, sight = sight, _widen(layer, before, sight, space)
+        seen = tuple(min(math.ceil(f), s) for f, s in zip(sight.field, space, strict=True))
         # A nest counts what is its own (a projection); its layers count the rest.
-        count = count_parameters(layer, before) - _inner(inside, before, count_parameters)
-        cost = layer.multiply_adds(before) - compose.multiply_adds(inside, before)
+        inner_count = sum(count_parameters(child.layer, child.in_shape) for child in inside)
+        count = count_parameters(layer, before) - inner_count
+        cost = layer.multiply_adds(before) - compose.multiply_adds(inside)
         memory = BYTES * (count + size(after))
         text = f"{layer.kind}: {len(inside)} layers" if inside else repr(layer)
         yield Row(indent + name, text, after, count, cost, memory, seen)
-        if inside:
-            yield from _rows(inside, before, *start, space, indent + "  ")
-
-
-def _inner(layers: Sequence[Layer], in_shape: Shape, count: Callable[[Layer, Shape], int]) -> int:
-    shapes = compose.shapes(layers, in_shape)
-    return sum(count(layer, shape) for layer, shape in zip(layers, shapes, strict=False))
+        yield from _rows(inside, reached, space, layer.parallel, indent + "  ")
 
 
 def count_parameters(layer: Layer, in_shape: Shape) -> int:
@@ -108,19 +110,25 @@ def count_parameters(layer: Layer, in_shape: Shape) -> int:
     return sum(size(weight.shape) for weight in weights)
 
 
-def _widen(layer: Layer, in_shape: Shape, field: Shape, jump: Shape) -> tuple[Shape, Shape]:
-    inside = getattr(layer, "layers", None)
-    if inside is not None:
-        # A nest widens like its layers in turn; a shortcut never sees more than they do.
-        shapes = compose.shapes(inside, in_shape)
-        for inner, before in zip(inside, shapes[:-1], strict=True):
-            field, jump = _widen(inner, before, field, jump)
-        return field, jump
+def _widen(layer: Layer, in_shape: Shape, sight: Sight, space: Shape) -> Sight:
+    """What a cell of the layer's output sees, given what one of its input sees."""
+    inside = layer.inside(in_shape)
+    if inside and layer.parallel:
+        found = [_widen(child.layer, child.in_shape, sight, space) for child in inside]
+        return Sight(*(tuple(map(max, *sides)) for sides in zip(*found, strict=True)))
+    if inside:
+        # A shortcut past them never sees more than they do.
+        for child in inside:
+            sight = _widen(child.layer, child.in_shape, sight, space)
+        return sight
     window = layer.window(in_shape)
-    if window is None:
-        return field, jump
-    wider = tuple(f + (e - 1) * j for f, e, j in zip(field, window.extent, jump, strict=True))
-    return wider, tuple(j * s for j, s in zip(jump, window.stride, strict=True))
+    if window is not None:
+        steps = zip(sight.field, window.extent, sight.jump, strict=True)
+        wider = tuple(f + (e - 1) * j for f, e, j in steps)
+        return Sight(wider, tuple(j * s for j, s in zip(sight.jump, window.stride, strict=True)))
+    if len(layer.output_shape(in_shape)) < len(in_shape):
+        return sight._replace(field=space)  # space ends: what follows sees everything
+    return sight
 
 
 def _lines(summary: Summary) -> Iterator[str]:
