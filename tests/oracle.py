@@ -280,6 +280,9 @@ def _focal(loss, z, t):
 
 
 LOSSES = {
+    sh.Poisson: lambda loss, z, t: F.poisson_nll_loss(z, t, log_input=True),
+    sh.KLDivergence: lambda loss, z, t: F.kl_div(F.log_softmax(z, -1), t, reduction="batchmean"),
+    sh.CustomLoss: lambda loss, z, t: ((z - t).abs() ** 3).mean(),
     sh.MeanSquaredError: lambda loss, z, t: F.mse_loss(z, t),
     sh.HalfSquaredError: lambda loss, z, t: 0.5 * F.mse_loss(z, t, reduction="sum") / len(z),
     sh.MeanAbsoluteError: lambda loss, z, t: F.l1_loss(z, t),

@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from shoal.explain.curves import draw_curves as draw_curves
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
+    from shoal.losses import CustomLoss as CustomLoss
     from shoal.losses import Focal as Focal
     from shoal.losses import HalfSquaredError as HalfSquaredError
     from shoal.losses import Hinge as Hinge
     from shoal.losses import Huber as Huber
+    from shoal.losses import KLDivergence as KLDivergence
     from shoal.losses import LogCosh as LogCosh
     from shoal.losses import MeanAbsoluteError as MeanAbsoluteError
     from shoal.losses import MeanSquaredError as MeanSquaredError
+    from shoal.losses import Poisson as Poisson
     from shoal.losses import Quantile as Quantile
     from shoal.metrics import MAE as MAE
     from shoal.metrics import R2 as R2
@@ -146,8 +149,8 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.curves": "draw_curves",
-    "shoal.losses": "BinaryCrossEntropy CrossEntropy Focal HalfSquaredError Hinge Huber LogCosh "
-    "MeanAbsoluteError MeanSquaredError Quantile",
+    "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
+    "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
     "shoal.nets": "Add Auto AvgPool BatchNorm CELU Concat Constant Conv ConvTranspose Dense "
     "DepthwiseConv Dropout ELU Embedding Flatten GELU GRU GaussianNoise GlobalAvgPool "

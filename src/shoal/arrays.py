@@ -27,8 +27,12 @@ Shape = tuple[int, ...]
 Tree = Any
 """A nest of dictionaries and tuples with arrays at its leaves."""
 
-DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
-"""Precisions by the name that a recipe gives them."""
+DTYPES: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+    "bfloat16": np.dtype(np.float32),
+}
+"""In what weights are kept, by the precision of a recipe; bfloat16 only computes in it."""
 
 
 def times(shape: Shape) -> str:

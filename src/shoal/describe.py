@@ -255,6 +255,8 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
+    if callable(value):
+        return str(value.__name__)
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
@@ -270,7 +272,7 @@ def to_json(value: Any) -> Any:
         return {"kind": value.kind, **fields}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
-    return value
+    return value.__name__ if callable(value) else value  # a function is written by its name
 
 
 def from_json(value: Any) -> Any:

@@ -39,7 +39,7 @@ class Metric(Description, abstract=True):
     """The interface of a metric.
 
     Class attributes:
-        tasks: "classification", "regression" or both.
+        tasks: of "classification", "regression" and "multilabel".
         greater_is_better: the direction.
         additive: whether it can be gathered batch by batch.
     """
@@ -73,7 +73,7 @@ def _total(per_example: Array, m: Array) -> Array:
 
 def _labels(t: Array, loss: Loss) -> Array:
     """The index of the right class, (B,), from targets in the form of the loss."""
-    return t if loss.targets == "index" else jnp.argmax(t, axis=-1).astype(jnp.int32)
+    return t if loss.form == "index" else jnp.argmax(t, axis=-1).astype(jnp.int32)
 
 
 def _rank(z: Array, t: Array, loss: Loss) -> Array:
@@ -91,8 +91,10 @@ class Accuracy(Metric):
     For binary targets: share of outputs on the right side of probability ½.
     """
 
+    tasks = ("classification", "multilabel")
+
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
-        if facts.loss.targets == "binary":
+        if facts.loss.form == "binary":
             hits = jnp.mean(((z > 0) == (t > 0.5)).astype(z.dtype), axis=-1)
         elif z.shape[-1] == 1:
             hits = ((z[:, 0] > 0.5) == (t[:, 0] > 0.5)).astype(z.dtype)
@@ -121,12 +123,13 @@ class TopK(Metric):
 class LogLoss(Metric):
     """Mean of -log p of the right class, p cut to [1e-7, 1 - 1e-7] where outputs are not logits."""
 
+    tasks = ("classification", "multilabel")
     greater_is_better = False
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
-        if facts.loss.targets == "index":
+        if facts.loss.form == "index":
             return _total(CrossEntropy().per_example(z, t), m)
-        if facts.loss.targets == "binary":
+        if facts.loss.form == "binary":
             return _total(BinaryCrossEntropy().per_example(z, t), m)
         p = jnp.clip(z, 1e-7, 1.0 - 1e-7)
         if z.shape[-1] == 1:
@@ -199,6 +202,7 @@ class ROCAUC(Metric):
     classes, each against the rest, as ``sklearn.metrics.roc_auc_score(multi_class="ovr")``.
     """
 
+    tasks = ("classification", "multilabel")
     additive = False
 
     @property
@@ -207,30 +211,33 @@ class ROCAUC(Metric):
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
         """The area itself, from all examples at once, and 1 as the count."""
-        del m  # never given padding: it is computed on whole splits
         scores = facts.loss.predictions(z)
         if scores.shape[-1] == 1:
-            areas = _area(scores[:, 0], t.reshape(-1) > 0.5)
-        elif facts.loss.targets == "binary":
+            areas = _area(scores[:, 0], t.reshape(-1) > 0.5, m)
+        elif facts.loss.form == "binary":
             areas = jnp.mean(
-                jnp.stack([_area(scores[:, i], t[:, i] > 0.5) for i in range(scores.shape[1])])
+                jnp.stack([_area(scores[:, i], t[:, i] > 0.5, m) for i in range(scores.shape[1])])
             )
         else:
             labels = _labels(t, facts.loss)
             classes = range(1, 2) if scores.shape[-1] == 2 else range(scores.shape[-1])
-            areas = jnp.mean(jnp.stack([_area(scores[:, c], labels == c) for c in classes]))
+            areas = jnp.mean(jnp.stack([_area(scores[:, c], labels == c, m) for c in classes]))
         return jnp.stack([areas, jnp.ones_like(areas)])
 
 
-def _area(scores: Array, positive: Array) -> Array:
-    """(sum of the positives' ranks - P (P + 1) / 2) / (P · M), ranks of ties averaged."""
-    ordered = jnp.sort(scores)
-    low = jnp.searchsorted(ordered, scores, side="left").astype(scores.dtype)
-    high = jnp.searchsorted(ordered, scores, side="right").astype(scores.dtype)
-    ranks = (low + high + 1.0) / 2.0
+def _area(scores: Array, positive: Array, m: Array) -> Array:
+    """Share of the pairs of a positive and a negative row that are in order, ties counting half.
+
+    Rows count as their weights m say. Sorted by score, each positive row has before it the weight
+    of all negative rows with lower scores.
+    """
     flags = positive.astype(scores.dtype)
-    p = jnp.sum(flags)
-    return (jnp.sum(ranks * flags) - p * (p + 1.0) / 2.0) / (p * (scores.shape[0] - p))
+    wins, losses = m * flags, m * (1.0 - flags)
+    order = jnp.argsort(scores)
+    before = jnp.concatenate([jnp.zeros(1, m.dtype), jnp.cumsum(losses[order])])
+    low = before[jnp.searchsorted(scores[order], scores, side="left")]
+    high = before[jnp.searchsorted(scores[order], scores, side="right")]
+    return jnp.sum(wins * (low + high) / 2.0) / (jnp.sum(wins) * jnp.sum(losses))
 
 
 BY_NAME: dict[str, Metric] = {

@@ -8,20 +8,20 @@ weights and dropout and may differ between members of a pool; ``order_seed`` ord
 which all members of a pool share.
 """
 
-import difflib
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
-from shoal import describe, losses, metrics
-from shoal.arrays import Shape
-from shoal.data.preparation import Preparation
+from shoal import describe, edits, losses, metrics
+from shoal.arrays import DTYPES, Shape
+from shoal.data.dataset import Data
+from shoal.data.preparation import AUTO, BALANCED, Preparation, Prepared, prepare
 from shoal.describe import Description, label, part, static, traced
-from shoal.errors import RecipeError, did_you_mean
+from shoal.errors import RecipeError
 from shoal.losses import Loss
 from shoal.metrics import Metric
 from shoal.nets import Net
@@ -80,7 +80,12 @@ class Recipe(Description):
         convergence: ``Convergence`` or None.
         metrics: names or ``Metric`` objects; None for the usual ones of the task.
         preparation: scaling and splits.
-        precision: "float32" or "float64".
+        class_weights: how much the examples of each class count in the loss of a classification,
+            numbers >= 0 in the order of the classes; "balanced" for N / (C · examples of the
+            class), so that all classes count the same. Metrics do not use them.
+        precision: "float32", "float64", or "bfloat16": layers then compute in bfloat16, while
+            weights, loss, optimiser and what sums many numbers (normalisation, softmax, recurrent
+            layers) stay in float32.
         seed: of weights and dropout.
         order_seed: of the order of the batches, shared by all members of a pool.
         name: what to call it.
@@ -121,7 +126,11 @@ class Recipe(Description):
         converter=metrics.metrics,
     )
     preparation: Preparation = part(default=Preparation(), must=Is(Preparation, "a Preparation"))
-    precision: str = static(default="float32", must=OneOf(("float32", "float64")))
+    class_weights: str | tuple[float, ...] | None = static(
+        default=None,
+        must=optional(Either(OneOf((BALANCED,)), Many(Number(0.0), at_least=2))),
+    )
+    precision: str = static(default="float32", must=OneOf(tuple(DTYPES)))
     seed: int = traced(default=0, must=Whole(0))
     order_seed: int = static(default=0, must=Whole(0))
     name: str = label(default="recipe", must=Text())
@@ -143,6 +152,7 @@ class Recipe(Description):
             convergence: Convergence | None = ...,
             metrics: Sequence[Metric | str] | str | None = ...,
             preparation: Preparation = ...,
+            class_weights: str | Sequence[float] | None = ...,
             precision: str = ...,
             seed: int = ...,
             order_seed: int = ...,
@@ -157,6 +167,28 @@ class Recipe(Description):
                 got="Split(validation=0)",
                 remedy="set a share for validation, or use convergence=Convergence()",
             )
+        resolved = self.resolved_preparation
+        for what, wants in (("inputs", self.net.layers[0].scaling), ("targets", self._scaling)):
+            if wants == "none" and getattr(resolved, what) != "none":
+                thing = self.net.layers[0] if what == "inputs" else self.loss
+                raise RecipeError(
+                    f"Preparation({what}) with {thing!r}",
+                    required=f"{what} as they are, not scaled",
+                    got=repr(getattr(resolved, what)),
+                    remedy='use "auto" or "none"',
+                )
+
+    @property
+    def _scaling(self) -> str:
+        """The scaling of targets that the loss stands."""
+        return "standard" if self.loss.scales else "none"
+
+    @property
+    def resolved_preparation(self) -> Preparation:
+        """The preparation with what is left to network and loss decided."""
+        usual = {"inputs": self.net.layers[0].scaling, "targets": self._scaling}
+        auto = {n: kind for n, kind in usual.items() if getattr(self.preparation, n) == AUTO}
+        return self.preparation.replace(**auto)
 
     def rows_per_batch(self, rows: int) -> int:
         """B for a training split of so many rows.
@@ -178,6 +210,35 @@ class Recipe(Description):
                 remedy='make it smaller, or use batch_size="full"',
             )
         return wanted
+
+    def prepare(self, data: Data) -> Prepared:
+        """The data split and encoded as the recipe wants it, the encoders fitted on training rows.
+
+        Raises:
+            DataError: a loss that does not fit the task, values that loss or network cannot take,
+                a split that cannot be made, weights for classes that there are not.
+            ShapeError: a layer that cannot take what reaches it.
+        """
+        outputs = self.body.output_shape(data.shape)[-1:]
+        prepared = prepare(
+            data,
+            self.resolved_preparation,
+            self.loss,
+            outputs[0] if outputs else 0,
+            self.class_weights,
+        )
+        if not data.classes:
+            self.loss.check_targets(data.targets)
+        first = self.net.layers[0]
+        if first.scaling == "none":
+            for x in prepared.blocks():
+                first.check_inputs(x)
+        return prepared
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """In what weights are kept and losses computed."""
+        return DTYPES[self.precision]
 
     @property
     def penalised(self) -> bool:
@@ -229,13 +290,13 @@ class Recipe(Description):
         """
         edited: Any = self
         for path, value in changes.items():
-            edited = _set(edited, _steps(path), value, path)
+            edited = edits.put(edited, path, value)
         assert isinstance(edited, Recipe)
         return edited
 
     def diff(self, other: "Recipe") -> str:
         """What changes from this recipe to another, one line each; "" when they are equal."""
-        return "\n".join(_differences(self, other))
+        return "\n".join(edits.differences(self, other))
 
     def to_json(self) -> str:
         """The recipe as JSON text; ``Recipe.from_json`` reads it back, equal."""
@@ -274,55 +335,3 @@ class Recipe(Description):
     def signature(self) -> Any:
         """What members of one pool must share: everything but its traced numbers."""
         return jax.tree.structure(self)
-
-
-# --- paths and differences -----------------------------------------------------------------------
-
-
-def _steps(path: str) -> list[str | int]:
-    steps: list[str | int] = []
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        steps.append(name if name else int(index))
-    return steps
-
-
-def _set(value: Any, steps: list[str | int], new: Any, path: str) -> Any:
-    if not steps:
-        return new
-    step, rest = steps[0], steps[1:]
-    if isinstance(step, int) and isinstance(value, tuple) and step < len(value):
-        return (*value[:step], _set(value[step], rest, new, path), *value[step + 1 :])
-    fields = describe.field_names(value) if isinstance(value, Description) else ()
-    if isinstance(step, str) and step in fields:
-        return value.replace(**{step: _set(getattr(value, step), rest, new, path)})
-    raise RecipeError(
-        f"the path {path!r}",
-        required=f"a part of {type(value).__name__}",
-        got=repr(step),
-        remedy=did_you_mean(str(step), fields or ["an index in range"]),
-    )
-
-
-def _differences(before: Any, after: Any, path: str = "") -> list[str]:
-    if type(before) is type(after) and isinstance(before, Description):
-        lines = []
-        for name in describe.field_names(before):
-            step = f"{path}.{name}" if path else name
-            lines += _differences(getattr(before, name), getattr(after, name), step)
-        return lines
-    if isinstance(before, tuple) and isinstance(after, tuple):
-        return _sequence_differences(before, after, path)
-    return [] if before == after else [f"{path}: {before!r} -> {after!r}"]
-
-
-def _sequence_differences(before: tuple[Any, ...], after: tuple[Any, ...], path: str) -> list[str]:
-    lines = []
-    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
-    for change, a0, a1, b0, b1 in matcher.get_opcodes():
-        if change == "replace" and a1 - a0 == b1 - b0:
-            for a, b in zip(range(a0, a1), range(b0, b1), strict=True):
-                lines += _differences(before[a], after[b], f"{path}[{a}]")
-        elif change != "equal":
-            lines += [f"{path}[{i}]: remove {before[i]!r}" for i in range(a0, a1)]
-            lines += [f"{path}[{a0}]: insert {after[i]!r}" for i in range(b0, b1)]
-    return lines

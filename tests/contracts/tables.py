@@ -1,5 +1,8 @@
 """The words of the vocabulary with arguments that make every one of their parts matter."""
 
+import jax.numpy as jnp
+import numpy as np
+
 import shoal as sh
 
 # A layer, and the shape of its input.
@@ -110,7 +113,16 @@ ACTIVATIONS = {
 LAYERS |= {name: (activation, (7,)) for name, activation in ACTIVATIONS.items()}
 LAYERS["prelu of images"] = (sh.PReLU(), (4, 3, 2))
 
+
+def cubic(z, t):
+    """A loss that is not ours."""
+    return jnp.mean(jnp.maximum(z - t, t - z) ** 3, axis=-1)
+
+
 LOSSES = {
+    "poisson": sh.Poisson(),
+    "kl divergence": sh.KLDivergence(),
+    "custom": sh.CustomLoss(cubic),
     "mean squared error": sh.MeanSquaredError(),
     "half squared error": sh.HalfSquaredError(),
     "mean absolute error": sh.MeanAbsoluteError(),
@@ -157,3 +169,29 @@ SCHEDULES = {
     "one cycle": sh.OneCycle(),
     "plateau": sh.ReduceOnPlateau(factor=0.5, patience=1),
 }
+
+
+def targets_for(loss, rows, outputs, rng):
+    """Random targets in the form and the range that a loss takes."""
+    if loss.form == "index":
+        return rng.integers(0, outputs, size=rows).astype(np.int32)
+    if loss.form == "binary":
+        return rng.integers(0, 2, size=(rows, outputs)).astype(float)
+    if isinstance(loss, sh.Poisson):
+        return rng.poisson(2.0, size=(rows, outputs)).astype(float)
+    if isinstance(loss, sh.KLDivergence):
+        shares = rng.exponential(size=(rows, outputs)) * (rng.random((rows, outputs)) < 0.8)
+        shares[:, 0] += 0.1  # some shares are 0, but not all of a row
+        return shares / shares.sum(axis=1, keepdims=True)
+    return rng.normal(size=(rows, outputs)) + 5.0
+
+
+def data_for(loss):
+    """A small data set that a loss can learn from."""
+    rng = np.random.default_rng(4)
+    if loss.form != "values":
+        labels = np.arange(90) % 3
+        inputs = rng.normal(size=(90, 6)) + labels[:, None] * np.array([1.0, -1.0, 0.5, 0, 0, 0])
+        return sh.data.arrays(inputs, labels, name="classes")
+    inputs = rng.normal(size=(80, 4))
+    return sh.data.arrays(inputs, targets_for(loss, 80, 2, rng), task="regression", name="values")

@@ -6,7 +6,6 @@ from sklearn import preprocessing
 
 import shoal as sh
 from shoal.data import scaling
-from shoal.data.preparation import prepare
 
 SCALERS = {
     "standard": preprocessing.StandardScaler(),
@@ -50,17 +49,14 @@ def test_it_is_fitted_on_the_training_split_alone(rng):
     parts = recipe.preparation.split.parts(sh.data.arrays(x, y))
     spoilt = x.copy()
     spoilt[parts.validation] *= 1000
-    a, b = (
-        prepare(sh.data.arrays(inputs, y), recipe.preparation, recipe.loss, 2).inputs
-        for inputs in (x, spoilt)
-    )
+    a, b = (recipe.prepare(sh.data.arrays(inputs, y)).inputs for inputs in (x, spoilt))
     np.testing.assert_array_equal(a.shift, b.shift)
     np.testing.assert_array_equal(a.scale, b.scale)
 
 
 def test_targets_of_a_regression_are_scaled_and_given_back(line):
     recipe = sh.Recipe(sh.Net(sh.Dense(2)), loss="mse")
-    prepared = prepare(line, recipe.preparation, recipe.loss, 2)
+    prepared = recipe.prepare(line)
     _, t = prepared.encoded(prepared.parts.train, np.dtype(np.float64))
     np.testing.assert_allclose(t.mean(axis=0), 0, atol=1e-12)
     back = prepared.targets.decode(t)

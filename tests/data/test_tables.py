@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 import shoal as sh
-from shoal.data.preparation import prepare
 from shoal.errors import DataError, FileError
 
 CSV = """\
@@ -39,7 +38,7 @@ def encode(data):
         else sh.Recipe(sh.Net(sh.Dense(len(data.classes))), loss="cross_entropy")
     )
     no_split = sh.Preparation(inputs="none", split=sh.Split(validation=0))
-    return prepare(data, no_split, recipe.loss, data.width)
+    return recipe.replace(preparation=no_split).prepare(data)
 
 
 def test_a_table_becomes_numbers(houses):
@@ -66,7 +65,8 @@ def test_a_table_becomes_numbers(houses):
 def test_only_numbers_are_scaled(houses):
     data = sh.data.table(houses, "price")
     full = sh.Preparation(split=sh.Split(validation=0))
-    x, _ = prepare(data, full, regression().loss, 1).encoded(np.arange(6), np.dtype(float))
+    prepared = regression().replace(preparation=full).prepare(data)
+    x, _ = prepared.encoded(np.arange(6), np.dtype(float))
     np.testing.assert_allclose(x[:, :2].mean(axis=0), 0, atol=1e-12)
     assert set(np.unique(x[:, 2:])) == {0.0, 1.0}
 
@@ -187,7 +187,7 @@ def test_a_table_is_trained_saved_and_predicts_on_raw_rows(houses, tmp_path):
         (
             {"x": [1, 2], "y": [1, 2]},
             {"target": "y", "task": "ranking"},
-            "task needs 'classification', 'regression' or None, got 'ranking'",
+            "task needs 'classification', 'regression', 'multilabel' or None, got 'ranking'",
         ),
     ],
 )

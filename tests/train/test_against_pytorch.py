@@ -7,11 +7,10 @@ import torch
 
 import shoal as sh
 from shoal.arrays import flatten
-from shoal.data.preparation import prepare
 from shoal.train.pool import Pool
 
 import oracle
-from contracts.tables import LOSSES, OPTIMISERS
+from contracts.tables import LOSSES, OPTIMISERS, data_for
 
 STEPS = 50
 TOLERANCE = {"float64": 1e-8, "float32": 1e-4}
@@ -43,8 +42,7 @@ PEAK = sh.Net(sh.Conv(5, 3), sh.GlobalMaxPool(), sh.Dense(3))
 def train_both(recipe, data):
     """Our pool and PyTorch side by side: losses of every step and final weights of both."""
     recipe = recipe.replace(epochs=1000)
-    outputs = recipe.body.output_shape(data.shape)[-1]
-    prepared = prepare(data, recipe.preparation, recipe.loss, outputs)
+    prepared = recipe.prepare(data)
     pool = Pool(recipe, prepared, 1)
     pool.place({0: recipe})
     before = pool.member(0)
@@ -114,10 +112,10 @@ def test_every_optimiser(name, precision, small):
 
 @PRECISIONS
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss(name, precision, small, line):
+def test_every_loss(name, precision):
     loss = LOSSES[name]
-    data = small if loss.targets != "values" else line
-    net = MLP if data is small else MLP.replace(layers=(*MLP.layers[:-1], sh.Dense(2)))
+    data = data_for(loss)
+    net = MLP.replace(layers=(*MLP.layers[:-1], sh.Dense(data.width)))
     assert_equal(recipe_for(data, precision, net=net, loss=loss, optimiser=sh.Adam(0.01)), data)
 
 

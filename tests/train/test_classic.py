@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import shoal as sh
-from shoal.data.preparation import prepare
 from shoal.describe import traced
 from shoal.nets import Layer, Mode
 from shoal.rules import Number
@@ -56,7 +55,7 @@ def pool_with_weights(net):
         preparation=sh.Preparation("none", "none", sh.Split(validation=0)),
         precision="float64",
     )
-    pool = Pool(recipe, prepare(DATA, recipe.preparation, recipe.loss, 2), 1)
+    pool = Pool(recipe, recipe.prepare(DATA), 1)
     pool.place({0: recipe})
     members = pool.members
     weights = {name: dict(parts) for name, parts in members.parameters.items()}

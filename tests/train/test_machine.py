@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import shoal as sh
-from shoal.data.preparation import prepare
 from shoal.errors import DeviceError
 from shoal.train import layouts, slots
 from shoal.train.devices import cache_folder, memory_budget, spread
@@ -21,7 +20,7 @@ RECIPE = sh.Recipe(sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3)), loss="cross_entr
 
 
 def prepared(data):
-    return prepare(data, RECIPE.preparation, RECIPE.loss, 3)
+    return RECIPE.prepare(data)
 
 
 def test_slots_divide_evenly_among_devices():

@@ -17,7 +17,8 @@ import numpy as np
 
 from shoal.arrays import Numbers, Shape, times
 from shoal.data import scaling
-from shoal.data.dataset import Column, Table, check_finite
+from shoal.data.dataset import Column, Table
+from shoal.data.fromarrays import check_finite
 from shoal.errors import DamagedFileError, DataError
 
 
@@ -199,6 +200,8 @@ class TargetEncoder:
         classes: names of the classes, () for a regression.
         single: two classes told apart by one output, the probability of the second.
         shift, scale: (T,), for a regression whose targets are scaled; 0 and 1 otherwise.
+        together: whether the classes are labels that may go together (a multilabel task).
+        weights: (C,) how much the examples of each class count in the loss, or None.
     """
 
     form: str
@@ -206,14 +209,23 @@ class TargetEncoder:
     single: bool
     shift: Numbers
     scale: Numbers
+    together: bool = False
+    weights: Numbers | None = None
 
     def encode(self, targets: Numbers) -> Numbers:
         """Codes (N,) or values (N, T) in the form of the loss."""
+        if self.together:
+            return targets
         if not self.classes:
             return (targets - self.shift) / self.scale
         if self.form == "index":
             return targets
         return targets[:, None].astype(np.float64) if self.single else self._one_hot(targets)
+
+    def row_weights(self, targets: Numbers, weights: Numbers | None) -> tuple[Numbers, Numbers]:
+        """How much raw targets count in metrics, and in the loss, (N,) each."""
+        counts = np.ones(len(targets)) if weights is None else weights
+        return counts, counts if self.weights is None else counts * self.weights[targets]
 
     def _one_hot(self, targets: Numbers) -> Numbers:
         rows: Numbers = np.eye(len(self.classes))[targets]
@@ -228,12 +240,14 @@ class TargetEncoder:
 
     def probabilities(self, predictions: Numbers) -> Numbers:
         """(N, C) probabilities from what the network predicts."""
-        if predictions.shape[1] == 1:
+        if self.single:
             return np.concatenate([1.0 - predictions, predictions], axis=1)
         return predictions
 
     def decode(self, predictions: Numbers) -> Numbers:
-        """Class names, (N,), or values in units of the target, (N,) or (N, T)."""
+        """Class names, (N,), values in units of the target, (N,) or (N, T), or labels (N, T)."""
+        if self.together:
+            return (predictions > 0.5).astype(np.int64)
         if self.classes:
             names = np.array(self.classes, dtype=None if _plain(self.classes) else object)
             return names[np.argmax(self.probabilities(predictions), axis=1)]
@@ -258,8 +272,9 @@ def fit_targets(
         outputs: of the network; a single one can tell two classes apart.
     """
     if classes:
-        single = form != "index" and len(classes) == 2 and outputs == 1
-        return TargetEncoder(form, classes, single, np.zeros(1), np.ones(1))
+        together = targets.ndim == 2
+        single = not together and form != "index" and len(classes) == 2 and outputs == 1
+        return TargetEncoder(form, classes, single, np.zeros(1), np.ones(1), together)
     shift, scale = scaling.fit(targets, kind)
     return TargetEncoder(form, (), False, shift, scale)
 
@@ -281,7 +296,10 @@ def encoders_to_file(
         "form": targets.form,
         "classes": list(targets.classes),
         "single": targets.single,
+        "together": targets.together,
     }
+    if targets.weights is not None:
+        arrays["targets/weights"] = targets.weights
     if isinstance(inputs, ArrayEncoder):
         about["shape"] = list(inputs.shape)
     else:
@@ -307,6 +325,8 @@ def encoders_from_file(
             bool(about["single"]),
             arrays["targets/shift"],
             arrays["targets/scale"],
+            bool(about.get("together", False)),
+            arrays.get("targets/weights"),
         )
         if "shape" in about:
             return ArrayEncoder(tuple(map(int, about["shape"])), shift, scale), targets

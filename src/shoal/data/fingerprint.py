@@ -12,9 +12,10 @@ MOST_NUMBERS = 2**24
 
 
 def fingerprint(data: Data) -> str:
-    """SHA-256 over the inputs and targets in their order."""
+    """SHA-256 over the inputs, targets and weights in their order."""
     digest = hashlib.sha256()
-    for array in (data.targets, *_arrays(data)):
+    weights = () if data.weights is None else (data.weights,)
+    for array in (data.targets, *weights, *_arrays(data)):
         every = -(-array.size // MOST_NUMBERS)
         sample = np.asarray(array[::every])
         digest.update(repr((array.shape, str(array.dtype))).encode())

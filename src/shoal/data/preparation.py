@@ -5,14 +5,14 @@ data --Split--> rows of train, validation, test
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data import scaling
-from shoal.data.dataset import Data
+from shoal.data.dataset import CLASSIFICATION, MULTILABEL, Data
 from shoal.data.encoding import InputEncoder, TargetEncoder, fit_inputs, fit_targets
 from shoal.data.splits import Parts, Split
 from shoal.describe import Description, part, static
@@ -20,7 +20,9 @@ from shoal.errors import DataError
 from shoal.losses import Loss
 from shoal.rules import Is, OneOf
 
-SCALING = OneOf(tuple(scaling.BY_NAME))
+AUTO = "auto"
+SCALING = OneOf((AUTO, *scaling.BY_NAME))
+BALANCED = "balanced"
 ROWS_AT_ONCE = 8192
 
 
@@ -29,14 +31,16 @@ class Preparation(Description):
 
     Args:
         inputs: scaling of the features: "standard", "minmax" (to [0, 1]), "symmetric" (to [-1, 1]),
-            "robust" or "none".
-        targets: scaling of the targets of a regression, the same names. Metrics stay in the units
-            of the target whatever the scaling.
+            "robust" or "none"; "auto" is "standard", but "none" for networks that begin with an
+            Embedding.
+        targets: scaling of the targets of a regression, the same names; "auto" is "standard", but
+            "none" for losses of counts and of distributions. Metrics stay in the units of the
+            target whatever the scaling.
         split: how rows are divided.
     """
 
-    inputs: str = static(default="standard", must=SCALING)
-    targets: str = static(default="standard", must=SCALING)
+    inputs: str = static(default=AUTO, must=SCALING)
+    targets: str = static(default=AUTO, must=SCALING)
     split: Split = part(default=Split(), must=Is(Split, "a Split"))
 
 
@@ -59,12 +63,21 @@ class Prepared:
         t = self.targets.encode(self.data.targets[rows])
         return x, t.astype(np.int32 if self.targets.form == "index" else dtype)
 
+    def blocks(self) -> Iterator[Numbers]:
+        """The encoded inputs of all rows, in blocks (n, ...) float64."""
+        for start in range(0, len(self.data), ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, len(self.data))
+            yield self.inputs.encode(self.data.rows(np.arange(start, stop)))
+
+    def weights(self, rows: Numbers, dtype: np.dtype[Any]) -> Numbers | None:
+        """The weights of some rows, (n,), or None where all count the same."""
+        return None if self.data.weights is None else self.data.weights[rows].astype(dtype)
+
     def variance(self, rows: Numbers) -> Numbers:
         """Variance of the targets of some rows in units of the target, (T,); 1 for classes."""
         if self.data.classes or len(rows) == 0:
             return np.ones(self.targets.width)
-        spread: Numbers = self.data.targets[rows].var(axis=0)
-        return np.where(spread > 0, spread, 1.0)
+        return variance(self.data.targets[rows], self.weights(rows, np.dtype(float)))
 
     def notes(self) -> Iterator[str]:
         """What was inferred and done, to be said aloud."""
@@ -73,28 +86,69 @@ class Prepared:
         yield f"{self.data.name}: {', '.join(sizes)} rows"
 
 
-def prepare(data: Data, preparation: Preparation, loss: Loss, outputs: int) -> Prepared:
+def variance(targets: Numbers, weights: Numbers | None) -> Numbers:
+    """The weighted variance of targets (N, T), (T,); 1 where they do not vary."""
+    mean = np.average(targets, axis=0, weights=weights)
+    spread: Numbers = np.average((targets - mean) ** 2, axis=0, weights=weights)
+    return np.where(spread > 0, spread, 1.0)
+
+
+def prepare(
+    data: Data,
+    preparation: Preparation,
+    loss: Loss,
+    outputs: int,
+    class_weights: str | tuple[float, ...] | None = None,
+) -> Prepared:
     """Split the data and fit its encoders on the training split.
 
     Args:
         data: the raw data.
-        preparation: how.
+        preparation: how, with nothing left "auto".
         loss: says in which form it takes targets.
         outputs: how many outputs the network has.
+        class_weights: of the recipe.
 
     Raises:
-        DataError: a loss for classes on a regression, or a split that cannot be made.
+        DataError: a loss for classes on a regression, one for a single class on labels that go
+            together, a split that cannot be made, weights for classes that there are not.
     """
-    if loss.targets != "values" and not data.classes:
+    if loss.form != "values" and not data.classes:
         raise DataError(
             f"{loss!r} on {data.name}",
             required="a classification",
             got="a regression",
             remedy='use loss="mean_squared_error", or task="classification" when reading the data',
         )
+    if loss.form != "binary" and data.task == MULTILABEL:
+        raise DataError(
+            f"{loss!r} on {data.name}",
+            required="one class for each row",
+            got="several labels that may go together",
+            remedy='use loss="binary_cross_entropy"',
+        )
     parts = preparation.split.parts(data)
     targets = fit_targets(
-        data.targets[parts.train], data.classes, loss.targets, preparation.targets, outputs
+        data.targets[parts.train], data.classes, loss.form, preparation.targets, outputs
     )
+    if class_weights is not None:
+        targets = replace(targets, weights=_class_weights(data, parts.train, class_weights))
     inputs = fit_inputs(data.rows(parts.train), preparation.inputs)
     return Prepared(data, parts, inputs, targets)
+
+
+def _class_weights(data: Data, rows: Numbers, wanted: str | tuple[float, ...]) -> Numbers:
+    """The weight of each class, (C,), for a training split."""
+    count = len(data.classes)
+    if data.task != CLASSIFICATION or (wanted != BALANCED and len(wanted) != count):
+        raise DataError(
+            f"class_weights on {data.name}",
+            required="a classification, and a weight for each of its classes",
+            got=f"a {data.task}" if data.task != CLASSIFICATION else f"{len(wanted)} weights",
+            remedy='use class_weights="balanced"' if data.classes else "give weights to the rows",
+        )
+    if wanted != BALANCED:
+        return np.asarray(wanted, dtype=float)
+    weights = None if data.weights is None else data.weights[rows]
+    sizes = np.bincount(data.targets[rows], weights, minlength=count)
+    return sizes.sum() / (count * np.where(sizes > 0, sizes, np.inf))

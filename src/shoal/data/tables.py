@@ -14,7 +14,9 @@ import numpy as np
 import polars as pl
 
 from shoal.arrays import Numbers
-from shoal.data.dataset import Column, Data, Table, with_targets
+from shoal.data.dataset import Column, Data, Table
+from shoal.data.fromarrays import check_weights
+from shoal.data.targets import with_targets
 from shoal.errors import DataError, FileError, did_you_mean
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
@@ -31,6 +33,7 @@ def table(
     task: str | None = None,
     drop: Sequence[str] = (),
     groups: str | None = None,
+    weights: str | None = None,
     classes: Sequence[Any] | None = None,
     missing: Sequence[str] = MISSING,
 ) -> Data:
@@ -39,10 +42,14 @@ def table(
     Args:
         source: path of a CSV or Parquet file, a polars, pandas or Arrow frame, or a dictionary of
             columns.
-        target: name of the column to predict; several for a regression of several values.
-        task: "classification" or "regression"; None infers it and says so in ``notes``.
+        target: name of the column to predict; several for a regression of several values, or for
+            labels that may go together (columns of 0 and 1, or of true and false).
+        task: "classification", "regression" or "multilabel"; None infers it and says so in
+            ``notes``.
         drop: columns to leave out.
         groups: a column whose equal values stay in one split; not learned from.
+        weights: a column of how much each row counts in loss and metrics, numbers >= 0; not learned
+            from.
         classes: names of all classes, where not all occur or their order matters.
         missing: texts that stand for a missing value in a CSV file.
 
@@ -52,13 +59,14 @@ def table(
     """
     frame, name = read_frame(source, missing)
     targets = [target] if isinstance(target, str) else list(target)
-    for column in [*targets, *drop, *([groups] if groups else [])]:
+    aside = [column for column in (groups, weights) if column is not None]
+    for column in [*targets, *drop, *aside]:
         _check_known(column, frame, name)
     if frame.height == 0:
         raise DataError(
             name, required="at least one row", got="0 rows", remedy="check how it was read"
         )
-    left_out = {*targets, *drop, groups}
+    left_out = {*targets, *drop, *aside}
     features = [column for column in frame.columns if column not in left_out]
     if not features:
         raise DataError(
@@ -74,9 +82,10 @@ def table(
         if kind in kinds
     )
     data = data.noted(f"{len(frame):,} rows, {len(features)} columns ({counts})")
-    if groups is None:
-        return data
-    return replace(data, groups=frame[groups].to_numpy())
+    if weights is not None:
+        found = check_weights(frame[weights].to_numpy(), len(frame), f"column {weights!r}")
+        data = replace(data, weights=found)
+    return data if groups is None else replace(data, groups=frame[groups].to_numpy())
 
 
 def read_frame(source: Any, missing: Sequence[str] = MISSING) -> tuple[pl.DataFrame, str]:
@@ -224,6 +233,8 @@ def _targets(frame: pl.DataFrame, targets: list[str]) -> Numbers:
                 remedy="remove the rows without a target",
             )
     columns = [frame[name] for name in targets]
+    if len(columns) > 1:  # true and false among several targets are labels
+        columns = [c.cast(pl.Int64) if c.dtype == pl.Boolean else c for c in columns]
     if all(column.dtype.is_numeric() for column in columns):
         return np.stack([column.to_numpy() for column in columns], axis=1)
     return np.array(

@@ -122,13 +122,13 @@ def _widen(layer: Layer, in_shape: Shape, sight: Sight, space: Shape) -> Sight:
             sight = _widen(child.layer, child.in_shape, sight, space)
         return sight
     window = layer.window(in_shape)
-    if window is not None:
+    if window is not None and len(window.extent) == len(sight.field):
         steps = zip(sight.field, window.extent, sight.jump, strict=True)
         wider = tuple(f + (e - 1) * j for f, e, j in steps)
         return Sight(wider, tuple(j * s for j, s in zip(sight.jump, window.stride, strict=True)))
-    if len(layer.output_shape(in_shape)) < len(in_shape):
-        return sight._replace(field=space)  # space ends: what follows sees everything
-    return sight
+    if len(layer.output_shape(in_shape)) == len(in_shape) and window is None:
+        return sight
+    return sight._replace(field=space)  # space ends or is made anew: what follows sees everything
 
 
 def _lines(summary: Summary) -> Iterator[str]:

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -25,7 +26,7 @@ from shoal.train.member import (
     new_sums,
     select,
 )
-from shoal.train.step import learning_rate, train_step
+from shoal.train.step import Batch, learning_rate, row_weights, train_step
 
 ACTIVATIONS_AT_ONCE = 2**21
 """Validation runs in blocks of as many examples as keep the widest layer below this."""
@@ -35,11 +36,13 @@ class Batches(NamedTuple):
     """Training data on the device.
 
     Attributes:
-        x: (N, *in); t: (N,) or (N, T). On the host until they are put on a device.
+        x: (N, *in); t: (N,) or (N, T); w: (N,) weights, or None where all rows count the same. On
+            the host until they are put on a device.
     """
 
     x: Any
     t: Any
+    w: Any = None
 
 
 def run_steps(
@@ -58,9 +61,8 @@ def run_steps(
         rows = sharing.rows(order[s])
         mask = rows >= 0 if work.ragged else None
         at = jnp.maximum(rows, 0) if work.ragged else rows
-        x = data.x.at[at].get(mode="promise_in_bounds")
-        t = data.t.at[at].get(mode="promise_in_bounds")
-        return train_step(recipe, member, x, t, mask, work)
+        batch = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
+        return train_step(recipe, member, Batch(batch.x, batch.t, batch.w, mask), work)
 
     return lax.fori_loop(0, count, body, member)
 
@@ -111,10 +113,11 @@ def _validation_info(
 ) -> dict[str, Array]:
     z = outputs(recipe, member.parameters, member.statistics, validation.x, work)
     known = facts(recipe, work, VALIDATION)
-    info = {"validation_loss": jnp.mean(recipe.loss.per_example(z, validation.t))}
-    ones = jnp.ones(z.shape[0], work.dtype)
+    counts, weights = row_weights(Batch(validation.x, validation.t, validation.w, None), work)
+    losses = recipe.loss.per_example(z, validation.t)
+    info = {"validation_loss": jnp.sum(losses * weights) / jnp.sum(weights)}
     for metric in work.metrics:
-        sums = metric.sums(z, validation.t, ones, known)
+        sums = metric.sums(z, validation.t, counts, known)
         info[f"validation_{metric.name}"] = metric.value(sums, known)
     return info
 
@@ -137,7 +140,8 @@ def outputs(recipe: Recipe, parameters: Tree, statistics: Tree, x: Array, work: 
     size = -(-rows // blocks)
 
     def block(part: Array) -> Array:
-        return recipe.body.apply(parameters, statistics, part, Mode(False))[0]
+        mode = Mode(False, narrow=work.narrow)
+        return recipe.body.apply(parameters, statistics, part, mode)[0].astype(work.dtype)
 
     if blocks == 1:
         return block(x)

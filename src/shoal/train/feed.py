@@ -33,14 +33,20 @@ def order(work: Work, order_seed: int, epoch: int) -> Numbers:
     return padded.reshape(work.steps, work.batch)
 
 
+def load(prepared: Prepared, rows: Numbers, work: Work) -> Batches:
+    """Some rows as training reads them, on the host."""
+    dtype = np.dtype(work.dtype)
+    x, t = prepared.encoded(rows, dtype)
+    return Batches(x, t, prepared.weights(rows, dtype))
+
+
 class Resident:
     """Training data that lies on the devices as a whole."""
 
     def __init__(self, prepared: Prepared, work: Work, order_seed: int, put: Put) -> None:
         self.work = work
         self.order_seed = order_seed
-        x, t = prepared.encoded(prepared.parts.train, np.dtype(work.dtype))
-        self.data: Batches = put(Batches(x, t))
+        self.data: Batches = put(load(prepared, prepared.parts.train, work))
 
     def orders(self, first: int, count: int, room: int) -> Numbers:
         """(room, S, B): the orders of ``count`` epochs from ``first``, the rest unused."""
@@ -83,15 +89,14 @@ class Streamed:
 
     def _load(self, steps: Numbers) -> tuple[Batches, Numbers, int]:
         positions = steps.reshape(-1)
-        x, t = self.prepared.encoded(
-            self.prepared.parts.train[np.maximum(positions, 0)], np.dtype(self.work.dtype)
-        )
+        rows = self.prepared.parts.train[np.maximum(positions, 0)]
         full = self.steps_per_block * self.work.batch
-        x, t = _lengthen(x, full), _lengthen(t, full)
+        found = load(self.prepared, rows, self.work)
+        data = Batches(*(None if a is None else _lengthen(a, full) for a in found))
         inside = np.full(full, -1, dtype=np.int32)
         inside[: len(positions)] = np.where(positions < 0, -1, np.arange(len(positions)))
         return (
-            self.put(Batches(x, t)),
+            self.put(data),
             inside.reshape(self.steps_per_block, self.work.batch),
             len(steps),
         )

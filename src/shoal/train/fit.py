@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shoal.data.dataset import Data, arrays
+from shoal.data.dataset import Data
+from shoal.data.fromarrays import arrays
 from shoal.errors import DataError, FileError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import checkpoint

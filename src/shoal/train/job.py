@@ -17,7 +17,7 @@ from typing import Any
 from shoal import describe
 from shoal.data.dataset import Data
 from shoal.data.fingerprint import fingerprint
-from shoal.data.preparation import Prepared, prepare
+from shoal.data.preparation import Prepared
 from shoal.errors import DataError
 from shoal.files import write_atomically
 from shoal.recipe import Recipe
@@ -82,12 +82,11 @@ class Job:
 
     def prepared(self, recipe: Recipe) -> Prepared:
         """The data as a recipe wants it, the same object for the same preparation."""
-        outputs = recipe.body.output_shape(self.data.shape)[-1:]
-        key = (recipe.preparation, recipe.loss.targets, outputs)
+        outputs = recipe.body.output_shape(self.data.shape)
+        first, loss = recipe.net.layers[0], recipe.loss
+        key = (recipe.resolved_preparation, recipe.class_weights, loss, first, outputs)
         if key not in self._prepared:
-            self._prepared[key] = prepare(
-                self.data, recipe.preparation, recipe.loss, *(outputs or (0,))
-            )
+            self._prepared[key] = recipe.prepare(self.data)
         return self._prepared[key]
 
     # --- running ---------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ class Sums(NamedTuple):
     """What is added up over the steps of an epoch.
 
     Attributes:
-        loss: sum of the losses of the examples; rows: their number.
+        loss: sum of the losses of the examples; rows: their number. Where examples have weights,
+            weighted sums.
         penalty: sum over steps of the L2 penalty; norm: of the norm of the gradient.
         steps: their number.
         metrics: one vector for each additive metric.
@@ -114,6 +115,9 @@ class Work:
         metrics: what is computed beside the loss.
         scale: (T,) units of the target per unit of output, as a tuple.
         variances: (T,) of the training and of the validation targets, as tuples.
+        class_weights: (C,) how much the examples of each class count in the loss, as a tuple; ()
+            where all count the same.
+        narrow: whether layers compute in bfloat16.
         devices: name of the axis of devices that share each batch, None where none do.
     """
 
@@ -126,6 +130,8 @@ class Work:
     metrics: tuple[Metric, ...]
     scale: tuple[float, ...]
     variances: tuple[tuple[float, ...], tuple[float, ...]]
+    class_weights: tuple[float, ...] = ()
+    narrow: bool = False
     devices: str | None = None
 
     @property

@@ -23,6 +23,7 @@ from shoal.data.encoding import (
     encoders_from_file,
     encoders_to_file,
 )
+from shoal.data.preparation import variance
 from shoal.errors import DamagedFileError, RecipeError
 from shoal.files import read, tensors_from_bytes, tensors_to_bytes, write_atomically
 from shoal.metrics import Facts, Metric
@@ -93,13 +94,15 @@ class Model:
         predictions = self._predictions(data.inputs)
         loss: Any = self.recipe.loss
         with _precision(self.recipe):
-            dtype = np.dtype(self.recipe.precision)
+            dtype = self.recipe.dtype
             encoded = self.targets.encode(data.targets)
-            t = encoded.astype(np.int32 if loss.targets == "index" else dtype)
-            variance = data.targets.var(axis=0) if not self.classes else np.ones(1)
+            t = encoded.astype(np.int32 if loss.form == "index" else dtype)
+            spread = np.ones(1) if self.classes else variance(data.targets, data.weights)
             metrics = self.recipe.metrics_for(data.task)
-            scale, variance = self.targets.scale.astype(dtype), variance.astype(dtype)
-            found = _scores(predictions.astype(dtype), t, scale, variance, loss, metrics)
+            known = Facts(loss, jnp.asarray(self.targets.scale, dtype), jnp.asarray(spread, dtype))
+            counts, weights = self.targets.row_weights(data.targets, data.weights)
+            rows = (predictions.astype(dtype), t, counts.astype(dtype), weights.astype(dtype))
+            found = _scores(known, *rows, metrics)
         names = ("loss", *(metric.name for metric in metrics))
         return {name: float(value) for name, value in zip(names, found, strict=True)}
 
@@ -109,8 +112,9 @@ class Model:
 
     def _predictions(self, inputs: Any) -> Numbers:
         """(N, C): what the members predict on average. Rows do not depend on one another."""
-        dtype = np.dtype(self.recipe.precision)
+        dtype = self.recipe.dtype
         x = self.inputs.encode(inputs).astype(dtype)
+        self.recipe.net.layers[0].check_inputs(x)
         with _precision(self.recipe):
             recipes = stack(list(self.recipes), dtype)
             parts = []
@@ -190,7 +194,7 @@ def _like(recipes: tuple[Recipe, ...], inputs: InputEncoder) -> Tree:
     recipe, count = recipes[0], len(recipes)
     with _precision(recipe):
         parameters, statistics = jax.eval_shape(
-            lambda: recipe.body.init(jax.random.key(0), inputs.out_shape, recipe.precision)
+            lambda: recipe.body.init(jax.random.key(0), inputs.out_shape, recipe.dtype)
         )
         return jax.tree.map(
             lambda s: jax.ShapeDtypeStruct((count, *s.shape), s.dtype),
@@ -216,23 +220,28 @@ def _average(recipes: Recipe, parameters: Tree, statistics: Tree, x: Array) -> A
     """Mean over members of what they predict for ``x``, (N, C)."""
 
     def one(recipe: Recipe, weights: Tree, gathered: Tree) -> Array:
-        z, _ = recipe.body.apply(weights, gathered, x, Mode(training=False))
-        return recipe.loss.predictions(z)
+        mode = Mode(training=False, narrow=recipe.precision == "bfloat16")
+        z, _ = recipe.body.apply(weights, gathered, x, mode)
+        return recipe.loss.predictions(z.astype(x.dtype))
 
     return jnp.mean(jax.vmap(one)(recipes, parameters, statistics), axis=0)
 
 
-@partial(jax.jit, static_argnames=("loss", "metrics"))
+@partial(jax.jit, static_argnames=("metrics",))
 def _scores(
+    known: Facts,
     predictions: Array,
     t: Array,
-    scale: Array,
-    variance: Array,
-    loss: Any,
+    counts: Array,
+    weights: Array,
     metrics: tuple[Metric, ...],
 ) -> tuple[Array, ...]:
-    """The loss, then each metric, of predictions (N, C) for targets ``t``."""
-    z = loss.outputs_for(predictions)
-    ones, known = jnp.ones(len(z), z.dtype), Facts(loss, scale, variance)
-    scores = (metric.value(metric.sums(z, t, ones, known), known) for metric in metrics)
-    return (jnp.mean(loss.per_example(z, t)), *scores)
+    """The loss, then each metric, of predictions (N, C) for targets ``t``.
+
+    Args:
+        counts, weights: (N,) how much each row counts in metrics, and in the loss.
+    """
+    z = known.loss.outputs_for(predictions)
+    scores = (metric.value(metric.sums(z, t, counts, known), known) for metric in metrics)
+    losses = known.loss.per_example(z, t)
+    return (jnp.sum(losses * weights) / jnp.sum(weights), *scores)

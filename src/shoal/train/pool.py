@@ -26,7 +26,7 @@ from shoal.recipe import Recipe
 from shoal.train import layouts
 from shoal.train.devices import DEVICES, memory_budget, share, spread
 from shoal.train.epoch import Batches
-from shoal.train.feed import Feed, Resident, Streamed
+from shoal.train.feed import Feed, Resident, Streamed, load
 from shoal.train.member import Member, Status, Work
 from shoal.train.programs import Plan, Programs
 
@@ -63,10 +63,10 @@ def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
     recipe.check_against(in_shape, prepared.targets.width)
     rows = len(prepared.parts.train)
     batch = recipe.rows_per_batch(rows)
-    parts = prepared.parts
+    parts, by_class = prepared.parts, prepared.targets.weights
     return Work(
         in_shape=in_shape,
-        dtype=recipe.precision,
+        dtype=recipe.dtype.name,
         batch=batch,
         steps=-(-rows // batch),
         rows=rows,
@@ -77,6 +77,8 @@ def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
             tuple(prepared.variance(parts.train).tolist()),
             tuple(prepared.variance(parts.validation).tolist()),
         ),
+        class_weights=() if by_class is None else tuple(by_class.tolist()),
+        narrow=recipe.precision == "bfloat16",
     )
 
 
@@ -164,8 +166,8 @@ class Pool:
     def _place_validation(self, prepared: Prepared) -> Batches | None:
         if not self.work.validation:
             return None
-        x, t = prepared.encoded(prepared.parts.validation, self._dtype)
-        placed: Batches = self.programs.put(Batches(x, t), members=False)
+        rows = load(prepared, prepared.parts.validation, self.work)
+        placed: Batches = self.programs.put(rows, members=False)
         return placed
 
     def _feed(self, prepared: Prepared) -> Feed:

@@ -125,8 +125,7 @@ class Run:
                 got="none",
                 remedy=f"set a share: Preparation(split=Split({name}=0.2))",
             )
-        targets = data.targets[rows]
-        return Data(data.rows(rows), targets, data.task, data.classes, f"{data.name}/{name}")
+        return data.part(rows, name)
 
     def save(self, path: str | Path) -> Path:
         """Write the model as one file; see ``Model.save``."""

@@ -1,6 +1,6 @@
 """One step of one member: forward, loss, backward, clip, update. Everything is pure.
 
-The objective of a batch of m examples is
+The objective of a batch of m examples, m being the sum of their weights where they have any, is
 
     mean loss + l2 / (2 m) · sum of squared weights + l1 / m · sum of absolute weights
 
@@ -11,6 +11,7 @@ NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are
 """
 
 from functools import reduce
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,28 +24,41 @@ from shoal.recipe import Recipe
 from shoal.train.member import TRAINING, Member, Status, Sums, Work, facts, select
 
 
-def train_step(
-    recipe: Recipe, member: Member, x: Array, t: Array, mask: Array | None, work: Work
-) -> Member:
+class Batch(NamedTuple):
+    """The examples of one step; where devices share the batch, their part.
+
+    Attributes:
+        x: (B, *in) inputs; t: (B,) or (B, T) targets.
+        w: (B,) weights, or None where all rows count the same.
+        mask: (B,) bool, False for padding; None when the batch is full.
+    """
+
+    x: Array
+    t: Array
+    w: Array | None
+    mask: Array | None
+
+
+def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Member:
     """The member after one more batch; unchanged when it does not train.
 
     Args:
         recipe: its numbers may be tracers.
         member: one member, not stacked.
-        x: (B, *in) inputs; t: (B,) or (B, T) targets. Where devices share the batch, their part.
-        mask: (B,) bool, False for padding; None when the batch is full.
+        batch: the examples.
         work: the static side.
     """
-    weights = _weights(x, mask, work)
+    counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
-    mode = Mode(True, _step_key(recipe, member), mask, work.devices)
-    m = jnp.asarray(work.batch, work.dtype) if mask is None else mode.total(jnp.sum(weights))
+    mode = Mode(True, _step_key(recipe, member), batch.mask, work.devices, work.narrow)
+    m = _size(batch, weights, mode, work)
 
     def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree]]:
         """This device's share of the mean loss."""
-        z, statistics = recipe.body.apply(parameters, member.statistics, x, mode)
-        total = jnp.sum(recipe.loss.per_example(z, t) * weights)
-        return total / m, (_batch_sums(recipe, total, z, t, weights, work), statistics)
+        z, statistics = recipe.body.apply(parameters, member.statistics, batch.x, mode)
+        z = z.astype(work.dtype)
+        total = jnp.sum(recipe.loss.per_example(z, batch.t) * weights)
+        return total / m, (_batch_sums(recipe, total, z, batch.t, counts, work), statistics)
 
     (_, (seen, statistics)), gradient = jax.value_and_grad(objective, has_aux=True)(
         member.parameters
@@ -87,10 +101,26 @@ def _finite(new: Tree, old: Tree) -> Tree:
     return jax.tree.map(keep, new, old)
 
 
-def _weights(x: Array, mask: Array | None, work: Work) -> Array:
-    """1 for real examples, 0 for padding, (B,)."""
-    ones = jnp.ones(x.shape[0], work.dtype)
-    return ones if mask is None else ones * mask.astype(work.dtype)
+def row_weights(batch: Batch, work: Work) -> tuple[Array, Array]:
+    """How much each row counts in metrics, and in the loss, (B,) each: 0 for padding."""
+    counts = jnp.ones(batch.x.shape[0], work.dtype) if batch.w is None else batch.w
+    if batch.mask is not None:
+        counts = counts * batch.mask.astype(work.dtype)
+    if not work.class_weights:
+        return counts, counts
+    by_class = jnp.asarray(work.class_weights, work.dtype)
+    if batch.t.ndim == 1:
+        return counts, counts * by_class[batch.t]
+    if batch.t.shape[-1] == 1:  # the probability of the second of two classes
+        return counts, counts * jnp.where(batch.t[:, 0] > 0.5, by_class[1], by_class[0])
+    return counts, counts * (batch.t @ by_class)
+
+
+def _size(batch: Batch, weights: Array, mode: Mode, work: Work) -> Array:
+    """m, the sum of the weights of a batch; without weights, the number of its examples."""
+    if batch.mask is None and batch.w is None and not work.class_weights:
+        return jnp.asarray(work.batch, work.dtype)
+    return jnp.maximum(mode.total(jnp.sum(weights)), jnp.finfo(work.dtype).tiny)
 
 
 def _step_key(recipe: Recipe, member: Member) -> Array | None:
@@ -129,12 +159,12 @@ def learning_rate(recipe: Recipe, member: Member, work: Work) -> Array:
 
 
 def _batch_sums(
-    recipe: Recipe, total: Array, z: Array, t: Array, weights: Array, work: Work
+    recipe: Recipe, total: Array, z: Array, t: Array, counts: Array, work: Work
 ) -> tuple[Array, ...]:
     """Sum of the losses, then the sums of each additive metric, over the rows here."""
     known = facts(recipe, work, TRAINING)
     additive = (metric for metric in work.metrics if metric.additive)
-    return (total, *(metric.sums(z, t, weights, known) for metric in additive))
+    return (total, *(metric.sums(z, t, counts, known) for metric in additive))
 
 
 def _add(sums: Sums, seen: tuple[Array, ...], m: Array, penalty: Array, norm: Array) -> Sums:
