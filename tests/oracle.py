@@ -321,6 +321,8 @@ def optimiser(description, weights):
     if isinstance(o, sh.Rprop):
         etas, bounds = (o.decrease, o.increase), (o.smallest, o.largest)
         return torch.optim.Rprop(parameters, rate, etas=etas, step_sizes=bounds)
+    if isinstance(o, sh.LBFGS):
+        return TwoLoops(named, o)
     if type(o) in STEPS:
         return ByFormula(named, o)
     betas = (o.beta1, o.beta2)
@@ -334,6 +336,41 @@ def optimiser(description, weights):
         {"params": [t for n, t in named if not n.endswith("weight")], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, rate, betas=betas, eps=o.epsilon)
+
+
+class TwoLoops:
+    """L-BFGS without line search: Nocedal and Wright 2006, algorithm 7.4, all weights together."""
+
+    def __init__(self, named, description):
+        self.tensors, self.o = [w for _, w in named], description
+        self.pairs, self.last = [], None
+
+    def zero_grad(self):
+        for w in self.tensors:
+            w.grad = None
+
+    def step(self):
+        o = self.o
+        w = torch.cat([t.detach().reshape(-1) for t in self.tensors])
+        g = torch.cat([t.grad.reshape(-1) for t in self.tensors])
+        scale = min(1.0, 1.0 / float(g.norm()))
+        if self.last is not None:
+            s, y = w - self.last[0], g - self.last[1]
+            self.pairs = [*self.pairs, (s, y)][-o.memory :]
+            scale = float(s @ y / (y @ y))
+        self.last = w, g
+        q, alphas = g.clone(), []
+        for s, y in reversed(self.pairs):
+            alphas.append(s @ q / (s @ y))
+            q = q - alphas[-1] * y
+        r = scale * q
+        for (s, y), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            r = r + (alpha - y @ r / (s @ y)) * s
+        with torch.no_grad():
+            for t, part in zip(
+                self.tensors, r.split([t.numel() for t in self.tensors]), strict=True
+            ):
+                t -= o.learning_rate * part.reshape(t.shape)
 
 
 class ByFormula:

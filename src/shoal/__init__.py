@@ -105,8 +105,10 @@ if TYPE_CHECKING:
     from shoal.nets import Tanh as Tanh
     from shoal.nets import Uniform as Uniform
     from shoal.nets import Zeros as Zeros
+    from shoal.nets import zoo as zoo
     from shoal.nets.zoo import mlp as mlp
     from shoal.optim import LAMB as LAMB
+    from shoal.optim import LBFGS as LBFGS
     from shoal.optim import SGD as SGD
     from shoal.optim import AdaDelta as AdaDelta
     from shoal.optim import AdaGrad as AdaGrad
@@ -159,10 +161,11 @@ _HOMES = {
     "RMSNorm RNN RReLU ReLU Reshape Residual SELU SelfAttention SeparableConv "
     "Sequential SiLU Sigmoid Softmax Softplus Softsign SpatialDropout Swish Tanh "
     "Uniform Zeros",
-    "shoal.nets.zoo": "mlp",
+    "shoal.nets.zoo": "mlp zoo",
     "shoal.optim": "AdaDelta AdaGrad AdaMax Adam AdamW ClipByNorm ClipByValue ConstantRate Cosine "
-    "EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB Lion Momentum Muon "
-    "NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD StepDecay WarmUp",
+    "EMAMomentum ExponentialDecay GradientDescent InverseTime LAMB LBFGS Lion "
+    "Momentum Muon NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD "
+    "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
@@ -171,6 +174,7 @@ _HOMES = {
     "shoal.train.record": "Record",
     "shoal.train.run": "Run",
 }
+_MODULES = {"data", "zoo"}
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -180,7 +184,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'shoal' has no attribute {name!r}")
     module = importlib.import_module(_HOME[name])
-    value = module if name == "data" else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 

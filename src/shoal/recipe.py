@@ -167,6 +167,13 @@ class Recipe(Description):
                 got="Split(validation=0)",
                 remedy="set a share for validation, or use convergence=Convergence()",
             )
+        if self.clip is not None and self.optimiser.searches:
+            raise RecipeError(
+                "Recipe(clip)",
+                required="an optimiser that does not search for the length of its steps",
+                got=repr(self.optimiser),
+                remedy="leave clip out",
+            )
         resolved = self.resolved_preparation
         for what, wants in (("inputs", self.net.layers[0].scaling), ("targets", self._scaling)):
             if wants == "none" and getattr(resolved, what) != "none":

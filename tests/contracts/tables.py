@@ -155,6 +155,8 @@ OPTIMISERS = {
     "lion": sh.Lion(0.001, beta1=0.8, beta2=0.95, weight_decay=0.1),
     "lamb": sh.LAMB(0.01, beta1=0.8, beta2=0.95, weight_decay=0.1),
     "rprop": sh.Rprop(0.01, decrease=0.4, increase=1.3, largest=0.1),
+    "lbfgs": sh.LBFGS(0.1, memory=3, line_search=False),
+    "lbfgs searching": sh.LBFGS(memory=4),
     "muon": sh.Muon(0.01, beta=0.8, weight_decay=0.1),
 }
 

@@ -75,7 +75,7 @@ def assert_same_bits(a, b):
 
 
 # One of each kind of state; the others are run behind the mark.
-KINDS = ["sgd", "momentum", "adadelta", "adam", "adamw", "lamb", "rprop", "muon"]
+KINDS = ["sgd", "momentum", "adadelta", "adam", "adamw", "lamb", "rprop", "muon", "lbfgs searching"]
 
 
 @pytest.mark.parametrize(

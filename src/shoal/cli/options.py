@@ -26,7 +26,7 @@ ACTIVATIONS = {
 }  # fmt: skip
 OPTIMISERS = (
     "adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta",
-    "gradient_descent", "ema_momentum", "nadam", "adamax", "lion", "lamb", "rprop", "muon",
+    "gradient_descent", "ema_momentum", "nadam", "adamax", "lion", "lamb", "rprop", "muon", "lbfgs",
 )  # fmt: skip
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "cosine", "warm_up", "one_cycle",
              "plateau")  # fmt: skip
@@ -119,6 +119,22 @@ def network(hidden: tuple[int, ...], outputs: int, name: str, dropout: float) ->
     from shoal.nets.zoo import mlp
 
     return mlp(hidden, outputs, activation(name), dropout)
+
+
+def named(source: str, outputs: int) -> "Net":
+    """The network of a recipe file, or one by name with so many outputs.
+
+    Raises:
+        click.UsageError: neither a file nor a name.
+        ShoalError: the file is no recipe.
+    """
+    from shoal.nets.zoo import BY_NAME
+
+    if Path(source).is_file():
+        return read_recipe(source).net
+    if source not in BY_NAME:
+        raise click.UsageError(f"{source} is no file, and no network: {', '.join(BY_NAME)}")
+    return BY_NAME[source](outputs)
 
 
 def read_recipe(path: str) -> "Recipe":

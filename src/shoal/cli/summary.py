@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from shoal.cli.options import Numbers, network, network_options, read_recipe
+from shoal.cli.options import Numbers, named, network, network_options
 
 
 @click.command()
-@click.argument("source", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.argument("source", required=False)
 @network_options
 @click.option(
     "--input",
@@ -35,12 +35,14 @@ def summary(
 ) -> None:
     """Show shapes, parameters, multiply-adds, bytes and receptive field of each layer.
 
-    SOURCE is a model file, or a recipe as JSON (with --input); without it, the options describe a
-    perceptron.
+    SOURCE is a model file, a recipe as JSON (with --input), or a network by name: lenet5, alexnet,
+    vgg11, vgg16, resnet18, resnet34, resnet50, logistic_regression; without it, the options
+    describe a perceptron.
 
     \b
     shoal summary runs/digits/model.safetensors
     shoal summary recipe.json --input 28,28,1
+    shoal summary resnet18 --input 224,224,3 --outputs 1000
     shoal summary --hidden 128,64 --input 64 --outputs 10
     """  # fmt: skip
     if source is not None and Path(source).suffix == ".safetensors":
@@ -51,5 +53,5 @@ def summary(
         return
     if not in_shape:
         raise click.UsageError("say the shape of one example by --input, such as --input 64")
-    net = read_recipe(source).net if source else network(hidden, outputs, activation, dropout)
+    net = named(source, outputs) if source else network(hidden, outputs, activation, dropout)
     click.echo(str(net.summary(in_shape, strict)))

@@ -12,6 +12,7 @@ from shoal.data.builtin import wine as wine
 from shoal.data.dataset import Data as Data
 from shoal.data.dataset import Table as Table
 from shoal.data.fromarrays import arrays as arrays
+from shoal.data.fromarrays import reconstruction as reconstruction
 from shoal.data.preparation import Preparation as Preparation
 from shoal.data.splits import Split as Split
 

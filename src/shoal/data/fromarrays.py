@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.data.dataset import Data
+from shoal.data.dataset import REGRESSION, Data, Table
 from shoal.data.targets import with_targets
 from shoal.errors import DataError
 
@@ -68,6 +68,30 @@ def arrays(
         weights=check_weights(weights, len(data), name),
         parts=parts,
     )
+
+
+def reconstruction(inputs: Any, name: str = "reconstruction") -> Data:
+    """Data whose target is its input, for an autoencoder: a regression of all its numbers.
+
+    Args:
+        inputs: (N, ...) numbers, or a ``Data`` whose inputs are an array; the targets are its rows
+            flat, (N, D).
+        name: what to call the data.
+
+    Raises:
+        DataError: a table, no rows, texts or NaN or infinity among the inputs.
+    """
+    if isinstance(inputs, Data):
+        name, inputs = f"{inputs.name}/reconstruction", inputs.inputs
+    if isinstance(inputs, Table):
+        raise DataError(
+            name,
+            required="an array of numbers",
+            got="a table of mixed columns",
+            remedy="encode it, and give the array",
+        )
+    x = _inputs(inputs, name)
+    return arrays(x, x.reshape(len(x), -1), task=REGRESSION, name=name)
 
 
 def _inputs(inputs: Any, name: str) -> Numbers:

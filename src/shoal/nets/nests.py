@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
@@ -188,6 +188,10 @@ class Concat(_Branches):
             last axis.
     """
 
+    if TYPE_CHECKING:  # type checkers see the fields otherwise
+
+        def __init__(self, **branches: Layer) -> None: ...
+
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         found = self._branch_shapes(in_shape, strict)
         spaces = {shape[:-1] for shape in found.values()}
@@ -210,6 +214,10 @@ class Add(_Branches):
     Args:
         branches: layers by name; each sees the input, and all give the same shape.
     """
+
+    if TYPE_CHECKING:  # type checkers see the fields otherwise
+
+        def __init__(self, **branches: Layer) -> None: ...
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         found = self._branch_shapes(in_shape, strict)

@@ -13,6 +13,8 @@ from shoal.rules import Number
 class _Random(Layer, abstract=True):
     """The interface of layers that draw while training and pass everything while predicting."""
 
+    computes = "any"  # in bfloat16 a rate would be rounded, and so would what is drawn for it
+
     @property
     def random(self) -> bool:
         return True
@@ -32,7 +34,7 @@ def drop(x: Array, rate: Array | float, shape: Shape, mode: Mode) -> Array:
     """Zeros with probability ``rate``, drawn in ``shape``; the rest divided by 1 - rate."""
     keep = 1.0 - rate
     kept = mode.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), shape)
-    return jnp.where(kept, x / keep, jnp.zeros_like(x))
+    return jnp.where(kept, x / jnp.asarray(keep, x.dtype), jnp.zeros_like(x))
 
 
 class Dropout(_Random):
@@ -84,4 +86,5 @@ class GaussianNoise(_Random):
     std: float = traced(default=0.1, must=Number(0.0))
 
     def disturbed(self, x: Array, mode: Mode) -> Array:
-        return x + self.std * mode.draw(lambda k, s: jax.random.normal(k, s, x.dtype), x.shape)
+        drawn = mode.draw(lambda k, s: jax.random.normal(k, s, x.dtype), x.shape)
+        return x + jnp.asarray(self.std, x.dtype) * drawn

@@ -19,6 +19,7 @@ from shoal.optim.descent import Momentum as Momentum
 from shoal.optim.descent import Nesterov as Nesterov
 from shoal.optim.descent import Rprop as Rprop
 from shoal.optim.optimiser import Optimiser as Optimiser
+from shoal.optim.quasinewton import LBFGS as LBFGS
 from shoal.optim.schedules import ConstantRate as ConstantRate
 from shoal.optim.schedules import Cosine as Cosine
 from shoal.optim.schedules import ExponentialDecay as ExponentialDecay

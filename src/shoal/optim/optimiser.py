@@ -25,6 +25,11 @@ class Optimiser(Description, abstract=True):
 
     learning_rate: float = traced(default=0.01, must=RATE)
 
+    @property
+    def searches(self) -> bool:
+        """Whether a step evaluates the objective again to find its length."""
+        return False
+
     def transformation(self, rate: Array, decays: Tree) -> Any:
         """The optax transformation for one step.
 

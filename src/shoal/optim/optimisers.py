@@ -22,6 +22,7 @@ from shoal.optim.descent import (
     Rprop,
 )
 from shoal.optim.optimiser import Optimiser
+from shoal.optim.quasinewton import LBFGS
 
 BY_NAME: dict[str, Optimiser] = {
     "gradient_descent": GradientDescent(),
@@ -40,6 +41,7 @@ BY_NAME: dict[str, Optimiser] = {
     "adamax": AdaMax(),
     "lamb": LAMB(),
     "muon": Muon(),
+    "lbfgs": LBFGS(),
 }
 
 optimiser = by_name(BY_NAME, "Recipe(optimiser)")

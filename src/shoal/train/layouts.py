@@ -64,6 +64,8 @@ def worth_dividing(recipe: Recipe, work: Work) -> bool:
     for each parameter 5.8 alone, 4.9 shared; a multilayer perceptron 1.0 alone, 1.3 shared.
     ``bench/cnn.py`` and ``bench/mlp.py`` measure them again.
     """
+    if recipe.optimiser.searches:
+        return False  # each device would search on its own rows
     before = recipe.body.shapes(work.in_shape)
     spatial = sum(
         layer.multiply_adds(shape)

@@ -139,6 +139,13 @@ class Pool:
                 got=f"{len(self.recipes)} slots",
                 remedy="give slots=1, or leave the layout to 'auto'",
             )
+        if self.settings.layout == "divided" and self.template.optimiser.searches:
+            raise DeviceError(
+                "the layout 'divided'",
+                required="an optimiser that evaluates the loss once in a step",
+                got=repr(self.template.optimiser),
+                remedy="leave the layout to 'auto'",
+            )
         if self.settings.layout != "auto" or len(self.recipes) > 1:
             return self.settings.layout == "divided"
         several = share(self.work.batch, self.settings.devices).devices.size > 1

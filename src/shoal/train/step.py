@@ -11,7 +11,7 @@ NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are
 """
 
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,8 +75,15 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
         gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
     rate = learning_rate(recipe, member, work)
     optimiser = recipe.optimiser.transformation(rate, decays)
+    search: dict[str, Any] = {}
+    if recipe.optimiser.searches:
+
+        def whole(parameters: Tree) -> Array:
+            return objective(parameters)[0] + _penalty(parameters, recipe, m, decays)
+
+        search = {"value": value, "grad": gradient, "value_fn": whole}
     with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
-        update, state = optimiser.update(gradient, member.optimiser, member.parameters)
+        update, state = optimiser.update(gradient, member.optimiser, member.parameters, **search)
 
     running = member.status == Status.RUNNING
     moved = member._replace(
