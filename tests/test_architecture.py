@@ -153,7 +153,7 @@ def test_public_functions_and_classes_are_documented():
         "sums", "value", "nothing", "name", "factor_at", "start", "observe", "transformation",
         "clip", "check", "text", "accepts", "clean", "say", "show", "width", "out_shape",
         "bytes", "axes", "recipe", "disturbed", "inside", "check_inputs",
-        "joined", "step", "absorbs", "form", "check_targets",
+        "joined", "step", "absorbs", "form", "searches", "check_targets",
     }  # fmt: skip
     bare = [
         name
