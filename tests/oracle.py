@@ -77,7 +77,7 @@ def _conv(layer, w, s, x, training):
     stride, dilation = _pair(layer.stride, axes), _pair(layer.dilation, axes)
     padded = _pad(layer, _first(x), kernel, stride, dilation)
     weight = w["weight"].movedim(-1, 0).movedim(-1, 1)  # (*kernel, I, O) -> (O, I, *kernel)
-    function = F.conv1d if axes == 1 else F.conv2d
+    function = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
     bias = w.get("bias")
     y = function(padded, weight, bias, stride=stride, dilation=dilation, groups=layer.groups)
     return _last(y)
@@ -89,9 +89,11 @@ def _pool(layer, w, s, x, training):
     stride = kernel if layer.stride is None else _pair(layer.stride, axes)
     ones = (1,) * axes
     if isinstance(layer, sh.MaxPool):
-        padded = _pad(layer, _first(x), kernel, stride, ones, -math.inf)
-        return _last((F.max_pool1d if axes == 1 else F.max_pool2d)(padded, kernel, stride))
-    pool = F.avg_pool1d if axes == 1 else F.avg_pool2d
+        dilation = _pair(layer.dilation, axes)
+        padded = _pad(layer, _first(x), kernel, stride, dilation, -math.inf)
+        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[axes - 1]
+        return _last(pool(padded, kernel, stride, dilation=dilation))
+    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[axes - 1]
     total = pool(_pad(layer, _first(x), kernel, stride, ones), kernel, stride)
     share = pool(_pad(layer, torch.ones_like(_first(x)), kernel, stride, ones), kernel, stride)
     return _last(total / share)
@@ -135,7 +137,7 @@ def _conv_transpose(layer, w, s, x, training):
     stride, dilation = _pair(layer.stride, axes), _pair(layer.dilation, axes)
     extra = _pair(layer.extra, axes)
     weight = w["weight"].movedim(-1, 0).movedim(-1, 1)  # (*kernel, O / g, C) -> (C, O / g, *kernel)
-    function = F.conv_transpose1d if axes == 1 else F.conv_transpose2d
+    function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes - 1]
     options = {"stride": stride, "dilation": dilation, "groups": layer.groups}
     if isinstance(layer.padding, str):
         y = function(_first(x), weight, **options)

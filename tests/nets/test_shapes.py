@@ -73,7 +73,7 @@ def test_strict_checking_refuses_a_size_that_is_not_whole():
         (
             [sh.Conv(1, 3)],
             (64,),
-            r"needs a sequence \(W, C\) or an image \(H, W, C\), channels last, got 64",
+            r"needs a sequence \(W, C\), an image \(H, W, C\) or a volume .*, channels last, got 64",
         ),
         (
             [sh.Conv(1, (3, 3))],

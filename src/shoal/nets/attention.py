@@ -102,17 +102,17 @@ class SelfAttention(Layer):
         return jnp.moveaxis(x.reshape(b, length, self.heads, channels // self.heads), 2, 1)
 
     def weights(self, q: Array, k: Array) -> Array:
-        """How much each position takes from each other: (B, heads, W, W), rows sum to 1.
+        """How much each position takes from each other: (B, heads, W, W'), rows sum to 1.
 
         Args:
-            q, k: (B, heads, W, d).
+            q, k: (B, heads, W, d) of the positions that take, (B, heads, W', d) of those that give.
         """
         scores = (q @ jnp.swapaxes(k, -1, -2)) / math.sqrt(q.shape[-1])
         if scores.dtype == jnp.bfloat16:
             scores = scores.astype(jnp.float32)
         if self.causal:
-            length = scores.shape[-1]
-            earlier = jnp.arange(length)[None, :] <= jnp.arange(length)[:, None]
+            takes, gives = scores.shape[-2:]
+            earlier = jnp.arange(gives)[None, :] <= jnp.arange(takes)[:, None]
             scores = jnp.where(earlier[None, None], scores, -jnp.inf)
         return jax.nn.softmax(scores, axis=-1).astype(q.dtype)
 

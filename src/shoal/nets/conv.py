@@ -1,8 +1,8 @@
-"""Conv: one layer for sequences (W, C) and images (H, W, C)."""
+"""Conv: one layer for sequences (W, C), images (H, W, C) and volumes (D, H, W, C)."""
 
 from typing import TYPE_CHECKING
 
-from shoal.arrays import Array, Shape, Tree, size, times
+from shoal.arrays import Array, Shape, Tree, size
 from shoal.describe import part, static
 from shoal.errors import ShapeError
 from shoal.nets.convolution import convolve
@@ -10,15 +10,15 @@ from shoal.nets.dense import AN_INITIALISER
 from shoal.nets.formulations import Plan
 from shoal.nets.initialisers import Initialiser, initialiser
 from shoal.nets.layer import Layer, Mode, Weight, Window
-from shoal.nets.shapes import Axis, Padding, windows
+from shoal.nets.shapes import Axis, Padding, space, windows
 from shoal.rules import Either, Flag, Many, OneOf, Whole
 
-CELLS = Either(Whole(1), Many(Whole(1), at_least=1, at_most=2))
-PADDING = Either(OneOf(("same", "valid")), Whole(0), Many(Whole(0), at_least=1, at_most=2))
+CELLS = Either(Whole(1), Many(Whole(1), at_least=1, at_most=3))
+PADDING = Either(OneOf(("same", "valid")), Whole(0), Many(Whole(0), at_least=1, at_most=3))
 
 
 class Conv(Layer):
-    """Convolution over one or two spatial axes, channels last.
+    """Convolution over one to three spatial axes, channels last.
 
     Args:
         filters: output channels O, any number >= 1.
@@ -67,13 +67,7 @@ class Conv(Layer):
             )
 
     def _axes(self, in_shape: Shape, strict: bool = False) -> tuple[Axis, ...]:
-        if len(in_shape) not in (2, 3):
-            raise ShapeError(
-                repr(self),
-                required="a sequence (W, C) or an image (H, W, C), channels last",
-                got=times(in_shape),
-                remedy="give the data that shape, a channel axis of 1 included",
-            )
+        spatial = space(self, in_shape, "give the data that shape, a channel axis of 1 included")
         if in_shape[-1] % self.groups:
             raise ShapeError(
                 repr(self),
@@ -81,9 +75,7 @@ class Conv(Layer):
                 got=f"{in_shape[-1]} channels",
                 remedy="change groups",
             )
-        return windows(
-            in_shape[:-1], self.kernel, self.stride, self.padding, self.dilation, self, strict
-        )
+        return windows(spatial, self.kernel, self.stride, self.padding, self.dilation, self, strict)
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return (*(axis.out for axis in self._axes(in_shape, strict)), self.filters)

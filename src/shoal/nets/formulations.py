@@ -72,7 +72,7 @@ def untap(part: Array, cell: tuple[int, ...], axes: Sequence[Axis]) -> Array:
 
 def dimension_numbers(axes: int) -> tuple[str, str, str]:
     """The layout for which XLA has fast code on CPUs."""
-    space = "HW"[-axes:]
+    space = "DHW"[-axes:]
     return f"N{space}C", f"{space}IO", f"N{space}C"
 
 

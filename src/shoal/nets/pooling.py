@@ -12,13 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from shoal.arrays import Array, Shape, Tree, times
+from shoal.arrays import Array, Shape, Tree
 from shoal.describe import static
-from shoal.errors import ShapeError
 from shoal.nets.conv import CELLS, PADDING
 from shoal.nets.formulations import cells_of, taps, untap
 from shoal.nets.layer import Layer, Mode, Window
-from shoal.nets.shapes import Axis, Padding, windows
+from shoal.nets.shapes import Axis, Padding, space, windows
 from shoal.rules import optional
 
 
@@ -28,6 +27,7 @@ class Pool(Layer, abstract=True):
     window_size: int | tuple[int, ...] = static(default=2, must=CELLS)
     stride: int | tuple[int, ...] | None = static(default=None, must=optional(CELLS))
     padding: Padding = static(default="valid", must=PADDING)
+    dilation: int | tuple[int, ...] = static(default=1, must=CELLS)
 
     def axes(self, in_shape: Shape, strict: bool = False) -> tuple[Axis, ...]:
         """The windows along each spatial axis.
@@ -35,9 +35,10 @@ class Pool(Layer, abstract=True):
         Raises:
             ShapeError: no spatial axes, or a window that does not fit.
         """
-        space = _space(self, in_shape)
+        spatial = _space(self, in_shape)
         stride = self.window_size if self.stride is None else self.stride
-        return windows(space, self.window_size, stride, self.padding, 1, self, strict)
+        size, dilation = self.window_size, self.dilation
+        return windows(spatial, size, stride, self.padding, dilation, self, strict)
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return (*(axis.out for axis in self.axes(in_shape, strict)), in_shape[-1])
@@ -55,14 +56,7 @@ class Pool(Layer, abstract=True):
 
 
 def _space(layer: Layer, in_shape: Shape) -> Shape:
-    if len(in_shape) not in (2, 3):
-        raise ShapeError(
-            repr(layer),
-            required="a sequence (W, C) or an image (H, W, C), channels last",
-            got=times(in_shape),
-            remedy="pool before Flatten(), or give the data a channel axis",
-        )
-    return in_shape[:-1]
+    return space(layer, in_shape, "pool before Flatten(), or give the data a channel axis")
 
 
 class MaxPool(Pool):
@@ -72,6 +66,7 @@ class MaxPool(Pool):
         window_size: cells, one number or one per spatial axis.
         stride: cells between windows; None for the size of the window.
         padding: "same", "valid" or cells on each side; padding never wins.
+        dilation: cells between the taps of the window.
     """
 
     def function(self, x: Array, axes: tuple[Axis, ...]) -> Array:
@@ -87,6 +82,7 @@ class AvgPool(Pool):
         window_size: cells, one number or one per spatial axis.
         stride: cells between windows; None for the size of the window.
         padding: "same", "valid" or cells on each side.
+        dilation: cells between the taps of the window.
     """
 
     def function(self, x: Array, axes: tuple[Axis, ...]) -> Array:
@@ -111,7 +107,7 @@ class GlobalAvgPool(Layer):
 
 
 class GlobalMaxPool(Layer):
-    """The maximum over all of space: (H, W, C) -> (C,)."""
+    """The maximum over all of space: (H, W, C) -> (C,); cells that share it share its gradient."""
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         _space(self, in_shape)
@@ -121,8 +117,7 @@ class GlobalMaxPool(Layer):
         return Window(in_shape[:-1], (1,) * len(in_shape[:-1]))
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        axes = tuple(Axis(cells, cells, 1, 1, 0, 0) for cells in x.shape[1:-1])
-        return _max_pool(x, axes).reshape(x.shape[0], x.shape[-1]), {}
+        return jnp.max(x, axis=tuple(range(1, x.ndim - 1))), {}
 
 
 # --- the maximum and its derivative --------------------------------------------------------------
@@ -139,7 +134,9 @@ def _max_pool_forward(x: Array, axes: tuple[Axis, ...]) -> tuple[Array, Array]:
 
 
 def _max_pool_backward(axes: tuple[Axis, ...], winner: Array, dy: Array) -> tuple[Array]:
-    side_by_side = all(a.stride == a.kernel and a.low == 0 and a.high == 0 for a in axes)
+    side_by_side = all(
+        a.stride == a.kernel and a.dilation == 1 and a.low == 0 and a.high == 0 for a in axes
+    )
     return (_spread_tiles(winner, dy, axes) if side_by_side else _spread_taps(winner, dy, axes),)
 
 

@@ -51,6 +51,23 @@ class Axis:
         return self.room // self.stride + 1
 
 
+def space(thing: object, in_shape: Shape, remedy: str) -> Shape:
+    """The spatial axes of an input that has one to three of them, and channels.
+
+    Raises:
+        ShapeError: it has none, or more.
+    """
+    if len(in_shape) not in (2, 3, 4):
+        raise ShapeError(
+            repr(thing),
+            required="a sequence (W, C), an image (H, W, C) or a volume (D, H, W, C), "
+            "channels last",
+            got=times(in_shape),
+            remedy=remedy,
+        )
+    return in_shape[:-1]
+
+
 def per_axis(value: int | tuple[int, ...], axes: int, thing: object, name: str) -> tuple[int, ...]:
     """One setting for every axis: a single number serves all of them.
 

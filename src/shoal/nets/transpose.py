@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from shoal.arrays import Array, Shape, Tree, size, times
+from shoal.arrays import Array, Shape, Tree, size
 from shoal.describe import part, static
 from shoal.errors import ShapeError
 from shoal.nets.conv import CELLS, PADDING
@@ -12,12 +12,12 @@ from shoal.nets.dense import AN_INITIALISER
 from shoal.nets.formulations import Plan
 from shoal.nets.initialisers import Initialiser, initialiser
 from shoal.nets.layer import Layer, Mode, Weight, Window
-from shoal.nets.shapes import Axis, Padding, per_axis
+from shoal.nets.shapes import Axis, Padding, per_axis, space
 from shoal.rules import Either, Flag, Many, Whole
 
 
 class ConvTranspose(Layer):
-    """Transposed convolution over one or two spatial axes, channels last.
+    """Transposed convolution over one to three spatial axes, channels last.
 
     The derivative of a convolution by its input, as a layer: each cell of the input adds a kernel
     to the output, ``stride`` cells apart. For one axis of W cells, kernel F, dilation d, the output
@@ -46,7 +46,7 @@ class ConvTranspose(Layer):
     stride: int | tuple[int, ...] = static(default=1, must=CELLS)
     padding: Padding = static(default="same", must=PADDING)
     extra: int | tuple[int, ...] = static(
-        default=0, must=Either(Whole(0), Many(Whole(0), at_least=1, at_most=2))
+        default=0, must=Either(Whole(0), Many(Whole(0), at_least=1, at_most=3))
     )
     dilation: int | tuple[int, ...] = static(default=1, must=CELLS)
     groups: int = static(default=1, must=Whole(1))
@@ -88,13 +88,7 @@ class ConvTranspose(Layer):
 
     def _axes(self, in_shape: Shape) -> tuple[Axis, ...]:
         """The windows of the convolution that goes back, from the output to the input."""
-        if len(in_shape) not in (2, 3):
-            raise ShapeError(
-                repr(self),
-                required="a sequence (W, C) or an image (H, W, C), channels last",
-                got=times(in_shape),
-                remedy="put Reshape((height, width, channels)) before it",
-            )
+        space(self, in_shape, "put Reshape((height, width, channels)) before it")
         if in_shape[-1] % self.groups:
             raise ShapeError(
                 repr(self),
