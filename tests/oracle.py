@@ -122,7 +122,8 @@ def _residual(layer, w, s, x, training):
         else:
             strides = [round(a / b) for a, b in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
             kernel = weight.movedim(-1, 0).movedim(-1, 1)
-            x = _last(F.conv2d(_first(x), kernel, stride=strides))
+            conv = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+            x = _last(conv(_first(x), kernel, stride=strides))
     return y + x
 
 
@@ -237,7 +238,7 @@ RULES = {
     sh.MaxPool: _pool,
     sh.AvgPool: _pool,
     sh.GlobalAvgPool: lambda la, w, s, x, t: x.flatten(1, -2).mean(1),
-    sh.GlobalMaxPool: lambda la, w, s, x, t: x.flatten(1, -2).amax(1),
+    sh.GlobalMaxPool: lambda la, w, s, x, t: x.flatten(1, -2).max(1).values,
     sh.BatchNorm: _batch_norm,
     sh.LayerNorm: _layer_norm,
     sh.GroupNorm: lambda la, w, s, x, t: _last(

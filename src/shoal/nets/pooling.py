@@ -107,7 +107,7 @@ class GlobalAvgPool(Layer):
 
 
 class GlobalMaxPool(Layer):
-    """The maximum over all of space: (H, W, C) -> (C,); cells that share it share its gradient."""
+    """The maximum over all of space: (H, W, C) -> (C,)."""
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         _space(self, in_shape)
@@ -117,7 +117,7 @@ class GlobalMaxPool(Layer):
         return Window(in_shape[:-1], (1,) * len(in_shape[:-1]))
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        return jnp.max(x, axis=tuple(range(1, x.ndim - 1))), {}
+        return _global_max(x.reshape(x.shape[0], -1, x.shape[-1])), {}
 
 
 # --- the maximum and its derivative --------------------------------------------------------------
@@ -129,8 +129,7 @@ def _max_pool(x: Array, axes: tuple[Axis, ...]) -> Array:
 
 
 def _max_pool_forward(x: Array, axes: tuple[Axis, ...]) -> tuple[Array, Array]:
-    y = _max_pool(x, axes)
-    return y, _winner(x, y, axes)
+    return _max_and_winner(x, axes)
 
 
 def _max_pool_backward(axes: tuple[Axis, ...], winner: Array, dy: Array) -> tuple[Array]:
@@ -143,17 +142,46 @@ def _max_pool_backward(axes: tuple[Axis, ...], winner: Array, dy: Array) -> tupl
 _max_pool.defvjp(_max_pool_forward, _max_pool_backward)
 
 
-def _winner(x: Array, y: Array, axes: tuple[Axis, ...]) -> Array:
-    """The number, in reading order, of the first cell of each window that holds the maximum.
+@jax.custom_vjp
+def _global_max(x: Array) -> Array:
+    """The maximum of x (B, cells, C) over its cells, (B, C).
 
-    This is all that the derivative needs: a byte for every output instead of every input.
+    JAX would find the cells that hold it by comparing x with the result once more; where the
+    compiler computes x anew for that, rounded otherwise, it finds none and divides by zero.
+    """
+    return jnp.max(x, axis=1)
+
+
+def _global_max_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
+    cells = jnp.arange(x.shape[1], dtype=jnp.int32)
+    winner = jnp.argmax(x, axis=1).astype(jnp.int32)
+    return jnp.max(x, axis=1), (winner, cells)
+
+
+def _global_max_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array]:
+    winner, cells = saved
+    won = winner[:, None, :] == cells[None, :, None]
+    return (jnp.where(won, dy[:, None, :], jnp.zeros((), dy.dtype)),)
+
+
+_global_max.defvjp(_global_max_forward, _global_max_backward)
+
+
+def _max_and_winner(x: Array, axes: tuple[Axis, ...]) -> tuple[Array, Array]:
+    """The maximum of each window, and the number, in reading order, of the first cell that has it.
+
+    The number is all that the derivative needs: a byte for every output instead of every input.
+    Both come from one pass: to look for the maximum afterwards would find no cell that equals it
+    where the compiler computes x anew, rounded otherwise.
     """
     cells = math.prod(a.kernel for a in axes)
     number = jnp.int8 if cells <= 127 else jnp.int32
-    winner = jnp.full(y.shape, cells - 1, number)
-    for cell, part in reversed(list(enumerate(taps(x, axes, -jnp.inf)))[:-1]):
-        winner = jnp.where(part == y, number(cell), winner)
-    return winner
+    best, *others = taps(x, axes, -jnp.inf)
+    winner = jnp.zeros(best.shape, number)
+    for cell, part in enumerate(others, 1):
+        winner = jnp.where(part > best, number(cell), winner)
+        best = jnp.maximum(best, part)
+    return best, winner
 
 
 def _spread_tiles(winner: Array, dy: Array, axes: tuple[Axis, ...]) -> Array:
