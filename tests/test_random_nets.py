@@ -33,6 +33,8 @@ ACTS = ACTIVATIONS | {  # slopes that are drawn from a single point
 }
 COMPARED = [name for name, o in OPTIMISERS.items() if not o.searches]
 LOSS_NAMES = list(LOSSES)
+COMPILED_FAST = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+"""Rather than made fast: a network is run for a few milliseconds."""
 
 
 # --- drawing -------------------------------------------------------------------------------------
@@ -157,8 +159,7 @@ def ours(recipe, in_shape, xs, ts):
         lambda v: jnp.asarray(v, jnp.int32 if isinstance(v, int) else recipe.dtype), recipe
     )
     program = jax.jit(run).lower(numbers, xs, ts)
-    # Compiled fast rather than made fast.
-    return program.compile(compiler_options={"xla_backend_optimization_level": 0})(numbers, xs, ts)
+    return program.compile(compiler_options=COMPILED_FAST)(numbers, xs, ts)
 
 
 def close(a, b, tolerance, what):
