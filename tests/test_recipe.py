@@ -14,8 +14,17 @@ from contracts.tables import LOSSES, OPTIMISERS, SCHEDULES
 NET = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dropout(0.1), sh.Dense(3))
 BASE = sh.Recipe(NET, loss="cross_entropy")
 
+
+
+def recipe_of(optimiser, schedule, clip, **others):
+    """An optimiser that searches for its steps takes neither a schedule nor clipping."""
+    if not optimiser.searches:
+        others |= {"schedule": schedule, "clip": clip}
+    return sh.Recipe(optimiser=optimiser, **others)
+
+
 recipes = st.builds(
-    sh.Recipe,
+    recipe_of,
     net=st.just(NET),
     loss=st.sampled_from(list(LOSSES.values())),
     optimiser=st.sampled_from(list(OPTIMISERS.values())),

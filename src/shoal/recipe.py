@@ -167,13 +167,8 @@ class Recipe(Description):
                 got="Split(validation=0)",
                 remedy="set a share for validation, or use convergence=Convergence()",
             )
-        if self.clip is not None and self.optimiser.searches:
-            raise RecipeError(
-                "Recipe(clip)",
-                required="an optimiser that does not search for the length of its steps",
-                got=repr(self.optimiser),
-                remedy="leave clip out",
-            )
+        if self.optimiser.searches:
+            self._check_search()
         resolved = self.resolved_preparation
         for what, wants in (("inputs", self.net.layers[0].scaling), ("targets", self._scaling)):
             if wants == "none" and getattr(resolved, what) != "none":
@@ -183,6 +178,18 @@ class Recipe(Description):
                     required=f"{what} as they are, not scaled",
                     got=repr(getattr(resolved, what)),
                     remedy='use "auto" or "none"',
+                )
+
+    def _check_search(self) -> None:
+        """An optimiser that searches for the length of its steps is not told how long they are."""
+        constant = isinstance(self.schedule, ConstantRate)
+        for what, given in (("clip", self.clip is not None), ("schedule", not constant)):
+            if given:
+                raise RecipeError(
+                    f"Recipe({what})",
+                    required="an optimiser that does not search for the length of its steps",
+                    got=repr(self.optimiser),
+                    remedy=f"leave {what} out",
                 )
 
     @property

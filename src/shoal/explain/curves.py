@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.errors import DataError, FileError
+from shoal.errors import DataError
+from shoal.explain.drawing import new_figure, save
 from shoal.train.run import Run
 
 MOST_LABELS = 10
@@ -95,24 +96,12 @@ def draw_curves(runs: Run | Sequence[Run], path: str | Path, title: str = "") ->
         FileError: the picture cannot be written.
     """
     info = curves_info([runs] if isinstance(runs, Run) else list(runs), title)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2 * len(info.panels), 3.8), layout="constrained")
+    figure = new_figure(5.2 * len(info.panels), 3.8)
     figure.suptitle(info.title)
     for number, panel in enumerate(info.panels):
         axes: Any = figure.add_subplot(1, len(info.panels), number + 1)
         _draw_panel(axes, panel)
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"writing {path}",
-            required="a folder that can be written and an ending .png, .svg or .pdf",
-            got=str(error).split("\n", 1)[0],
-            remedy="choose another path",
-        ) from error
-    return Path(path)
+    return save(figure, path)
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:
