@@ -26,6 +26,11 @@ from shoal.rules import Flag, Number
 ABOVE_ZERO = Number(0.0, low_open=True)
 
 
+def between_0_and_1(x: Array) -> Array:
+    """x cut to [0, 1], with derivative 0 at both ends; that of ``jnp.clip`` costs twice as much."""
+    return jnp.where(x <= 0.0, 0.0, jnp.where(x >= 1.0, 1.0, x))
+
+
 def swish(x: Array, beta: Any) -> Array:
     """x / (1 + e^(-beta x))."""
     return x * jax.nn.sigmoid(beta * x)
@@ -75,6 +80,31 @@ class Swish(Activation):
         return swish(x, self.beta)
 
 
+ROOT = math.sqrt(2.0 / math.pi)
+CUBIC = 0.044715 * ROOT
+
+
+@jax.custom_jvp
+def gelu_by_tanh(x: Array) -> Array:
+    """½ x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x³)."""
+    return x * (0.5 + 0.5 * jnp.tanh(x * (ROOT + CUBIC * _bounded_square(x))))
+
+
+def _bounded_square(x: Array) -> Array:
+    """x², where it matters: tanh is 1 to the last digit long before 100; beyond, x² overflows."""
+    return jnp.minimum(x * x, 1e4)
+
+
+@gelu_by_tanh.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """f'(x) = ½ (1 + tanh u) + ½ x (1 - tanh² u) u'."""
+    (x,), (dx,) = primals, tangents
+    square = _bounded_square(x)
+    t = jnp.tanh(x * (ROOT + CUBIC * square))
+    half = 0.5 + 0.5 * t
+    return x * half, dx * (half + x * ((ROOT + 3.0 * CUBIC * square) * half * (1.0 - t)))
+
+
 class GELU(Activation):
     """x Phi(x), or its older approximation ½ x (1 + tanh(sqrt(2/pi) (x + 0.044715 x³))).
 
@@ -90,9 +120,7 @@ class GELU(Activation):
 
     def function(self, x: Array) -> Array:
         if self.approximate:
-            # tanh is 1 to the last digit long before 100; beyond, x³ could overflow.
-            c = jnp.clip(x, -100.0, 100.0)
-            return 0.5 * x * (1.0 + jnp.tanh(math.sqrt(2.0 / math.pi) * (c + 0.044715 * c**3)))
+            return gelu_by_tanh(x)
         return 0.5 * x * jax.lax.erfc(-x * math.sqrt(0.5))
 
 
@@ -113,7 +141,7 @@ class HardSwish(Activation):
     gain = 1.736657
 
     def function(self, x: Array) -> Array:
-        return x * jnp.clip(x / 6.0 + 0.5, 0.0, 1.0)
+        return x * between_0_and_1(x * (1.0 / 6.0) + 0.5)
 
 
 class Softplus(Activation):

@@ -7,6 +7,7 @@ from shoal.arrays import Array, Shape, times
 from shoal.describe import traced
 from shoal.errors import ShapeError
 from shoal.nets.activation import ANY, Activation, Facts
+from shoal.nets.gates import between_0_and_1
 from shoal.rules import Number
 
 
@@ -56,7 +57,7 @@ class HardSigmoid(Activation):
     offset: float = traced(default=0.5, must=Number(0.0, 1.0))
 
     def function(self, x: Array) -> Array:
-        return jnp.clip(self.slope * x + self.offset, 0.0, 1.0)
+        return between_0_and_1(self.slope * x + self.offset)
 
 
 class Identity(Activation):
