@@ -9,6 +9,7 @@ from jax import lax
 
 from shoal.errors import ShapeError
 from shoal.nets import formulations as f
+from shoal.nets.convolution import convolve
 from shoal.nets.shapes import windows
 
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
@@ -41,8 +42,23 @@ def test_all_formulations_agree(space, kernel, stride, dilation, padding, channe
         close = {"rtol": 1e-11, "atol": 1e-11}
         for forward in (f.by_taps, f.by_patches):
             np.testing.assert_allclose(forward(x, w, plan), y, **close)
-        np.testing.assert_allclose(f.input_gradient(dy, w, plan), dx, **close)
-        np.testing.assert_allclose(f.kernel_gradient(x, dy, plan), dw, **close)
+        for backward in (f.input_gradient, f.input_by_taps):
+            np.testing.assert_allclose(backward(dy, w, plan), dx, **close)
+        for backward in (f.kernel_gradient, f.kernel_by_patches):
+            np.testing.assert_allclose(backward(x, dy, plan), dw, **close)
+        chosen, pull = jax.vjp(lambda x, w: convolve(x, w, plan), x, w)
+        np.testing.assert_allclose(chosen, y, **close)
+        for ours, theirs in zip(pull(dy), (dx, dw), strict=True):
+            np.testing.assert_allclose(ours, theirs, **close)
+
+
+def test_cells_that_meet_only_padding_are_left_out():
+    """A kernel 3x3 over one cell with padding 1 reads it by its middle alone."""
+    axes = windows((1, 4), 3, 1, "same", 1, "a window")
+    plan, kept = f.live(f.Plan(axes, 1))
+    assert kept == (slice(1, 2), slice(0, 3))
+    assert [axis.kernel for axis in plan.axes] == [1, 3]
+    assert [axis.out for axis in plan.axes] == [1, 4]
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])

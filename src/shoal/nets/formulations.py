@@ -12,6 +12,7 @@ one cell of the kernel.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import product
 from typing import NamedTuple
@@ -33,6 +34,30 @@ class Plan(NamedTuple):
     def cells(self) -> int:
         """Taps of the kernel."""
         return math.prod(axis.kernel for axis in self.axes)
+
+
+def live(plan: Plan) -> tuple[Plan, tuple[slice, ...]]:
+    """The plan without the cells that meet only padding, and where the others are in the kernel.
+
+    Of a 3x3 kernel over a single cell with padding 1 only the middle one reads anything.
+    """
+    axes, kept = [], []
+    for axis in plan.axes:
+        last = (axis.out - 1) * axis.stride
+        reads = [
+            k
+            for k in range(axis.kernel)
+            if any(
+                0 <= p + axis.dilation * k - axis.low < axis.size
+                for p in range(0, last + 1, axis.stride)
+            )
+        ] or [0]
+        first, cells = reads[0], reads[-1] - reads[0] + 1
+        low = axis.low - axis.dilation * first
+        high = last + axis.dilation * (cells - 1) + 1 - axis.size - low
+        axes.append(replace(axis, kernel=cells, low=low, high=high))
+        kept.append(slice(first, first + cells))
+    return plan._replace(axes=tuple(axes)), tuple(kept)
 
 
 def cells_of(axes: Sequence[Axis]) -> list[tuple[int, ...]]:
@@ -160,6 +185,15 @@ def untaps(x: Array, w: Array, plan: Plan) -> Array:
     return reduce(jnp.add, parts)
 
 
+def input_by_taps(dy: Array, w: Array, plan: Plan) -> Array:
+    """dx: what every patch gets by one product, each tap put back where it was read."""
+    channels, filters = w.shape[-2:]
+    shares = dy.reshape(-1, filters) @ w.reshape(-1, filters).T
+    shares = shares.reshape(*dy.shape[:-1], plan.cells, channels)
+    cells = enumerate(cells_of(plan.axes))
+    return reduce(jnp.add, [untap(shares[..., i, :], cell, plan.axes) for i, cell in cells])
+
+
 # --- derivative by the kernel --------------------------------------------------------------------
 
 
@@ -182,3 +216,9 @@ def kernel_gradient(x: Array, dy: Array, plan: Plan) -> Array:
         dimension_numbers=dimension_numbers(n),
     )  # (C, *kernel, O)
     return dw.transpose((*space, 0, n + 1))
+
+
+def kernel_by_patches(x: Array, dy: Array, plan: Plan) -> Array:
+    """dw as one product of all patches with dy."""
+    dw = patches(x, plan).T @ dy.reshape(-1, dy.shape[-1])
+    return dw.reshape(*(axis.kernel for axis in plan.axes), x.shape[-1], dy.shape[-1])

@@ -26,7 +26,7 @@ MOST_KEPT = 64
 MUCH_WORK = 2**23
 """Multiply-adds of the spatial layers on one batch from which sharing it can pay."""
 
-WORTH_A_PARAMETER = 200
+WORTH_A_PARAMETER = 400
 """Multiply-adds of the spatial layers on one batch that outweigh adding up one gradient."""
 
 LONG_ENOUGH = 0.01
