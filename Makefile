@@ -9,7 +9,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/shoal demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto -m slow $(ARGS)

@@ -18,9 +18,10 @@ from jax.sharding import Mesh, PartitionSpec
 
 import shoal as sh
 from common import Claim, alternate, report, timed
-from peers import THREADS
 from shoal.nets import Mode
 from shoal.nets.activation import Activation
+
+from peers import THREADS
 
 ROWS, WIDTH, REPEATS, ROUNDS = 256, 512, 100, 15
 t = torch.nn.functional
@@ -36,7 +37,8 @@ PEERS: dict[str, tuple[Activation, Callable | None, Callable]] = {
     "selu": (sh.SELU(), jax.nn.selu, t.selu),
     "celu": (sh.CELU(), jax.nn.celu, t.celu),
     "mish": (sh.Mish(), jax.nn.mish, t.mish),
-    "swish, beta learned": (sh.Swish(1.5, learned=True), None, lambda x: x * torch.sigmoid(BETA * x)),
+    "swish, beta learned": (
+        sh.Swish(1.5, learned=True), None, lambda x: x * torch.sigmoid(BETA * x)),
     "silu": (sh.SiLU(), jax.nn.silu, t.silu),
     "softplus": (sh.Softplus(), jax.nn.softplus, t.softplus),
     "softsign": (sh.Softsign(), jax.nn.soft_sign, t.softsign),

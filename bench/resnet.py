@@ -6,6 +6,7 @@ from torch import nn
 import shoal as sh
 from cnn import torch_channels
 from common import Claim, all_rows, alternate, random_data, report, steady
+
 from peers import best, torch_arms
 
 ROWS, BATCH = 128, 64

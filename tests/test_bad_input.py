@@ -79,8 +79,47 @@ def test_a_disk_that_fills_up_while_training(tmp_path, monkeypatch):
 def test_fit_many_wants_a_recipe():
     with pytest.raises(RecipeError, match=r"fit_many\(recipes\) needs a recipe, got none"):
         sh.fit_many([], (X, Y))
-    with pytest.raises(RecipeError, match=r"fit\(seeds\) needs a whole number >= 1, got 0"):
-        sh.fit(sh.Recipe(NET, loss="cross_entropy"), (X, Y), seeds=0)
+    for seeds in (0, 2.5, "a"):
+        with pytest.raises(RecipeError, match=r"fit\(seeds\) needs a whole number >= 1, got"):
+            sh.fit(sh.Recipe(NET, loss="cross_entropy"), (X, Y), seeds=seeds)
+
+
+CODES = np.random.default_rng(1).integers(0, 7, size=(30, 5))
+WORDS = sh.Sequential(sh.Embedding(5, 3), sh.Flatten())
+UNIT = np.random.default_rng(2).uniform(size=(30, 5))
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: sh.fit(NET, (X, Y)), RecipeError, r"fit\(recipe\) needs Recipe.* got a Net"),
+        (lambda: sh.fit_many([NET], (X, Y)), RecipeError, r"fit_many\(recipes\) needs Recipe"),
+        (lambda: sh.data.arrays([[1, 2], [3]], [0, 1]), DataError, "got rows of unequal lengths"),
+        (lambda: sh.data.arrays(X, None), DataError, "the targets of arrays needs .* got a NoneType"),
+        (lambda: sh.data.table({"a": [1.0, 2], "y": [1.0]}, "y"), DataError, "columns of one length"),
+        (lambda: sh.data.table({"a": X[:, 0], "y": Y}, "y", weights=Y), DataError, "needs a name, got"),
+        (lambda: fit(sh.data.arrays(X, Y)), DataError, "the inputs of arrays needs an array"),
+        (lambda: sh.zoo.mlp(16, 1), RecipeError, r"write mlp\(\[16\], ...\)"),
+        (lambda: NET.summary(10), ShapeError, r"a tuple of whole numbers >= 1, got 10"),
+        (lambda: sh.Concat(sh.Dense(2), sh.Dense(3)), RecipeError, r"write Concat\(left=Dense\(2\)"),
+        (lambda: sh.Recipe(NET, loss=fit), RecipeError, r"wrap it: CustomLoss\(fit\)"),
+        (lambda: sh.Recipe(NET, "mse", "lbfgs", "cosine"), RecipeError, "leave schedule out"),
+        (lambda: sh.Recipe(NET, "mse", "lbfgs", clip=sh.ClipByNorm(1)), RecipeError, "leave clip out"),
+        (lambda: sh.Net(sh.Dense(5), sh.Embedding(5, 2)), RecipeError, "the inputs as they are"),
+        (lambda: sh.Net(sh.Dropout(0.1), WORDS), RecipeError, "the inputs as they are"),
+        (lambda: fit(CODES, net=sh.Net(sh.Concat(a=WORDS, b=sh.Dense(3)), sh.Dense(3))), DataError, "whole numbers from 0 to 4, got [56]"),
+        (lambda: fit(loss="binary_cross_entropy"), DataError, 'use loss="cross_entropy"'),
+        (lambda: fit(targets=Y % 2, loss="binary_cross_entropy"), ShapeError, "needs 1 output, got 3"),
+        (lambda: fit(targets=X, loss="binary_cross_entropy"), DataError, r"numbers in \[0, 1\], got -"),
+        (lambda: fit(loss="poisson"), DataError, 'or task="regression" when reading'),
+        (lambda: fit(targets=np.eye(3)[Y]), DataError, r"targets.argmax\(axis=1\)"),
+        (lambda: fit(targets=Y % 2, loss="kl_divergence", net=sh.Net(sh.Dense(1))), ShapeError, "needs 2 outputs, got 1"),
+        (lambda: fit(X.reshape(30, 5, 1), net=sh.Net(sh.GRU(2), sh.GRU(2), sh.Dense(3))), ShapeError, "return_sequences=True"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_calls(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_the_error_tree():

@@ -156,7 +156,7 @@ def test_a_changed_function_is_another_program():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: sh.CustomLoss(lambda z, t: z), "a function defined by def"),
+        (lambda: sh.CustomLoss(lambda z, t: z), "a function with a name"),
         (lambda: sh.CustomLoss("unheard_of"), "its function, which files do not contain"),
         (lambda: sh.CustomLoss(total).check_output((2,), 2), r"a loss for each of 3 examples"),
         (lambda: sh.CustomLoss(in_numpy).check_output((2,), 2), r"got TracerArrayConversionError"),

@@ -109,3 +109,29 @@ def test_names():
     assert found == (sh.Accuracy(), sh.TopK(3), sh.R2())
     assert by_name("roc_auc") == (sh.ROCAUC(),)
     assert [m.name for m in found] == ["accuracy", "top_3", "r2"]
+
+
+@pytest.mark.parametrize("loss", ["kl_divergence", "mse", "cross_entropy"])
+def test_the_record_the_model_and_scikit_learn_agree_on_log_loss(loss):
+    data = sh.data.iris()
+    net = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3))
+    recipe = sh.Recipe(net, loss=loss, metrics=("log_loss",), epochs=5)
+    run = sh.fit(recipe, data, show=False)
+    part = data.part(run.prepared.parts.validation, "validation")
+    found = run.model.predict_proba(part.inputs)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-5)
+    theirs = sk.log_loss(part.targets, found)
+    np.testing.assert_allclose(run.model.evaluate(part)["log_loss"], theirs, rtol=1e-4)
+    recorded = run.record["validation_log_loss"][run.best_epochs[0] - 1, 0]
+    np.testing.assert_allclose(recorded, theirs, rtol=1e-4)
+
+
+def test_r2_of_a_target_that_does_not_vary_has_no_units():
+    targets = np.stack([np.arange(20.0), np.full(20, 7.0)], axis=1)
+    inputs = np.random.default_rng(0).normal(size=(20, 3))
+    for scale in (1.0, 1e3):
+        recipe = sh.Recipe(sh.Net(sh.Dense(2)), loss="mse", epochs=3)
+        run = sh.fit(recipe, sh.data.arrays(inputs, scale * targets), show=False)
+        ours = run.model.evaluate((inputs, scale * targets))["r2"]
+        theirs = sk.r2_score(scale * targets, run.model.predict(inputs))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)

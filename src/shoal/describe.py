@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 import jax
 
 from shoal.errors import RecipeError, did_you_mean
+from shoal.functions import name_of
 from shoal.rules import Rule
 
 KINDS: dict[str, type["Description"]] = {}
@@ -272,7 +273,7 @@ def to_json(value: Any) -> Any:
         return {"kind": value.kind, **fields}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
-    return value.__name__ if callable(value) else value  # a function is written by its name
+    return name_of(value) if callable(value) else value
 
 
 def from_json(value: Any) -> Any:

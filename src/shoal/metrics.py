@@ -27,7 +27,7 @@ class Facts(NamedTuple):
     Attributes:
         loss: of the recipe; says what outputs and targets are.
         scale: (T,) units of the target per unit of the output (1 unless targets are scaled).
-        variance: (T,) variance of the targets of the split, in units of the target.
+        variance: (T,) variance of the targets of the split, in units of the target squared.
     """
 
     loss: Loss
@@ -88,7 +88,7 @@ def _rank(z: Array, t: Array, loss: Loss) -> Array:
 class Accuracy(Metric):
     """Share of examples whose largest output is the right one.
 
-    For binary targets: share of outputs on the right side of probability ½.
+    For labels that may go together: share of the labels, over all examples, that are right.
     """
 
     tasks = ("classification", "multilabel")
@@ -121,7 +121,11 @@ class TopK(Metric):
 
 
 class LogLoss(Metric):
-    """Mean of -log p of the right class, p cut to [1e-7, 1 - 1e-7] where outputs are not logits."""
+    """Mean of -log p of the right class.
+
+    Where the loss takes targets as values, outputs are cut to [0, 1] and divided by their sum, and
+    p is at least the spacing of numbers at 1, as in scikit-learn.
+    """
 
     tasks = ("classification", "multilabel")
     greater_is_better = False
@@ -131,16 +135,22 @@ class LogLoss(Metric):
             return _total(CrossEntropy().per_example(z, t), m)
         if facts.loss.form == "binary":
             return _total(BinaryCrossEntropy().per_example(z, t), m)
-        p = jnp.clip(z, 1e-7, 1.0 - 1e-7)
+        p, least = jnp.clip(facts.loss.predictions(z), 0.0, 1.0), jnp.finfo(z.dtype).eps
         if z.shape[-1] == 1:
-            return _total(-jnp.log(jnp.where(t[:, 0] > 0.5, p[:, 0], 1.0 - p[:, 0])), m)
-        return _total(-jnp.log(pick(p / jnp.sum(p, -1, keepdims=True), _labels(t, facts.loss))), m)
+            right = jnp.where(t[:, 0] > 0.5, p[:, 0], 1.0 - p[:, 0])
+        else:
+            sums = jnp.sum(p, axis=-1)
+            even = jnp.full_like(sums, 1.0 / p.shape[-1])
+            right = pick(p, _labels(t, facts.loss)) / jnp.where(sums > 0, sums, 1.0)
+            right = jnp.where(sums > 0, right, even)
+        return _total(-jnp.log(jnp.maximum(right, least)), m)
 
 
 class R2(Metric):
     """1 - (mean squared error) / (variance of the targets), averaged over targets.
 
-    1 is perfect, 0 is as good as the mean of the split, negative is worse.
+    1 is perfect, 0 is as good as the mean of the split, negative is worse. For targets that do not
+    vary it is 1 without any error and 0 otherwise, as in scikit-learn.
     """
 
     tasks = ("regression",)
@@ -154,7 +164,9 @@ class R2(Metric):
         return jnp.append(squares, jnp.sum(m))
 
     def value(self, sums: Array, facts: Facts) -> Array:
-        return jnp.mean(1.0 - sums[:-1] / sums[-1] / facts.variance)
+        error, vary = sums[:-1] / sums[-1], facts.variance > 0.0
+        ratio = error / jnp.where(vary, facts.variance, 1.0)
+        return jnp.mean(1.0 - jnp.where(vary, ratio, (error > 0.0).astype(error.dtype)))
 
     def nothing(self, facts: Facts) -> Array:
         return jnp.zeros(facts.scale.shape[0] + 1, facts.scale.dtype)

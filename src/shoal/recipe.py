@@ -129,6 +129,7 @@ class Recipe(Description):
     class_weights: str | tuple[float, ...] | None = static(
         default=None,
         must=optional(Either(OneOf((BALANCED,)), Many(Number(0.0), at_least=2))),
+        converter=lambda value: value.tolist() if isinstance(value, np.ndarray) else value,
     )
     precision: str = static(default="float32", must=OneOf(tuple(DTYPES)))
     seed: int = traced(default=0, must=Whole(0))
@@ -170,9 +171,9 @@ class Recipe(Description):
         if self.optimiser.searches:
             self._check_search()
         resolved = self.resolved_preparation
-        for what, wants in (("inputs", self.net.layers[0].scaling), ("targets", self._scaling)):
+        for what, wants in (("inputs", self.net.scaling), ("targets", self._scaling)):
             if wants == "none" and getattr(resolved, what) != "none":
-                thing = self.net.layers[0] if what == "inputs" else self.loss
+                thing = self.net if what == "inputs" else self.loss
                 raise RecipeError(
                     f"Preparation({what}) with {thing!r}",
                     required=f"{what} as they are, not scaled",
@@ -200,7 +201,7 @@ class Recipe(Description):
     @property
     def resolved_preparation(self) -> Preparation:
         """The preparation with what is left to network and loss decided."""
-        usual = {"inputs": self.net.layers[0].scaling, "targets": self._scaling}
+        usual = {"inputs": self.net.scaling, "targets": self._scaling}
         auto = {n: kind for n, kind in usual.items() if getattr(self.preparation, n) == AUTO}
         return self.preparation.replace(**auto)
 
@@ -243,10 +244,9 @@ class Recipe(Description):
         )
         if not data.classes:
             self.loss.check_targets(data.targets)
-        first = self.net.layers[0]
-        if first.scaling == "none":
+        if self.net.scaling == "none":
             for x in prepared.blocks():
-                first.check_inputs(x)
+                self.net.check_inputs(x)
         return prepared
 
     @property

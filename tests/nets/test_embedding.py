@@ -59,3 +59,18 @@ def test_codes_outside_of_the_vocabulary_are_refused(wrong, rng):
 def test_scaled_codes_are_refused():
     with pytest.raises(RecipeError, match="inputs as they are, not scaled, got 'minmax'"):
         sh.Recipe(NET, loss="cross_entropy", preparation=sh.Preparation(inputs="minmax"))
+
+
+def test_embeddings_inside_other_layers_get_the_codes_too(rng):
+    """The branch that sees them learns what the embedding alone learns, from unscaled codes."""
+    codes = rng.integers(0, 5, size=(60, 3))
+    first = sh.Sequential(sh.Reshape((1, 3)), sh.Flatten(), sh.Embedding(5, 2), sh.Flatten())
+    for net in (
+        sh.Net(first, sh.Dense(3)),
+        sh.Net(sh.Concat(words=first, others=sh.Dense(2)), sh.Dense(3)),
+    ):
+        recipe = sh.Recipe(net, loss="cross_entropy", epochs=1)
+        assert recipe.resolved_preparation.inputs == "none"
+        prepared = recipe.prepare(sh.data.arrays(codes, codes[:, 0] % 3))
+        x, _ = prepared.encoded(prepared.parts.train, recipe.dtype)
+        np.testing.assert_array_equal(x, codes[prepared.parts.train])

@@ -145,3 +145,18 @@ def test_a_column_of_a_table_can_be_the_weight():
     data = sh.data.table(columns, target="y", weights="w")
     assert data.weights.tolist() == [1.0, 0.0, 2.0]
     assert list(data.inputs.columns) == ["a"]
+
+
+def test_data_with_weights_and_without_in_one_process(rng):
+    """The same recipe on the same rows: what was compiled for one does not serve the other."""
+    x, y = classes(rng)
+    weighted = sh.fit(recipe(epochs=2), sh.data.arrays(x, y, weights=np.ones(60)), show=False)
+    plain = sh.fit(recipe(epochs=2), sh.data.arrays(x, y), show=False)
+    assert_same_weights(weighted, plain)
+
+
+def test_a_split_in_which_no_row_counts(rng):
+    x, y = classes(rng)
+    data = sh.data.arrays(x, y, weights=np.arange(60) == 0)
+    with pytest.raises(DataError, match="a row that counts in the (train|validation) split"):
+        sh.fit(recipe(preparation=HALVES), data, show=False)

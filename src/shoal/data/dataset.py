@@ -15,6 +15,7 @@ import numpy as np
 
 from shoal.arrays import Numbers, Shape
 
+MOST_NAMES = 5
 CLASSIFICATION, REGRESSION, MULTILABEL = "classification", "regression", "multilabel"
 
 
@@ -106,7 +107,10 @@ class Data:
         return replace(self, notes=self.notes + notes)
 
     def __repr__(self) -> str:
-        what = f"{len(self.classes)} classes" if self.classes else ", ".join(self.target_names)
+        names = self.target_names
+        what = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} values"
+        if self.classes:
+            what = f"{len(self.classes)} {'labels' if self.task == MULTILABEL else 'classes'}"
         return f"Data({self.name!r}, {len(self)} rows, {self.task} of {what})"
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from shoal.arrays import Numbers, Shape, times
 from shoal.data import scaling
-from shoal.data.dataset import Column, Table
+from shoal.data.dataset import CLASSIFICATION, MULTILABEL, REGRESSION, Column, Table
 from shoal.data.fromarrays import check_finite
 from shoal.errors import DamagedFileError, DataError
 
@@ -232,6 +232,13 @@ class TargetEncoder:
         return rows
 
     @property
+    def task(self) -> str:
+        """What the targets are: "classification", "regression" or "multilabel"."""
+        if not self.classes:
+            return REGRESSION
+        return MULTILABEL if self.together else CLASSIFICATION
+
+    @property
     def width(self) -> int:
         """How many outputs the loss asks of the network."""
         if not self.classes:
@@ -239,7 +246,16 @@ class TargetEncoder:
         return 1 if self.single else len(self.classes)
 
     def probabilities(self, predictions: Numbers) -> Numbers:
-        """(N, C) probabilities from what the network predicts."""
+        """(N, C) probabilities from what the network predicts; values are cut and sum to 1."""
+        scores = self._scores(predictions)
+        if self.form != "values":
+            return scores
+        cut = np.clip(scores, 0.0, 1.0)
+        sums = cut.sum(axis=1, keepdims=True)
+        return np.where(sums > 0, cut / np.where(sums > 0, sums, 1.0), 1.0 / cut.shape[1])
+
+    def _scores(self, predictions: Numbers) -> Numbers:
+        """(N, C): the larger, the likelier the class."""
         if self.single:
             return np.concatenate([1.0 - predictions, predictions], axis=1)
         return predictions
@@ -250,7 +266,7 @@ class TargetEncoder:
             return (predictions > 0.5).astype(np.int64)
         if self.classes:
             names = np.array(self.classes, dtype=None if _plain(self.classes) else object)
-            return names[np.argmax(self.probabilities(predictions), axis=1)]
+            return names[np.argmax(self._scores(predictions), axis=1)]
         values = predictions * self.scale + self.shift
         return values[:, 0] if values.shape[1] == 1 else values
 
@@ -273,7 +289,8 @@ def fit_targets(
     """
     if classes:
         together = targets.ndim == 2
-        single = not together and form != "index" and len(classes) == 2 and outputs == 1
+        one = outputs == 1 or form == "binary"
+        single = not together and form != "index" and len(classes) == 2 and one
         return TargetEncoder(form, classes, single, np.zeros(1), np.ones(1), together)
     shift, scale = scaling.fit(targets, kind)
     return TargetEncoder(form, (), False, shift, scale)

@@ -45,7 +45,7 @@ def arrays(
     blocks = [(inputs, targets)] + [b for b in (validation, test) if b is not None]
     kinds = [0] + [k for k, b in ((1, validation), (2, test)) if b is not None]
     xs = [_inputs(x, name) for x, _ in blocks]
-    ys = [np.asarray(y) for _, y in blocks]
+    ys = [_array(y, f"the targets of {name}") for _, y in blocks]
     for x, y in zip(xs, ys, strict=True):
         _check_lengths(x, y, name)
     if len({x.shape[1:] for x in xs}) > 1:
@@ -94,8 +94,27 @@ def reconstruction(inputs: Any, name: str = "reconstruction") -> Data:
     return arrays(x, x.reshape(len(x), -1), task=REGRESSION, name=name)
 
 
+def _array(value: Any, what: str) -> Numbers:
+    """An array with a row for each example; memory-mapped ones stay so."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value
+    try:
+        found = np.asarray(value)
+    except ValueError:  # nested lists of unequal lengths
+        found = np.empty((), dtype=object)
+    if found.ndim == 0:
+        ragged = isinstance(value, list | tuple)
+        raise DataError(
+            what,
+            required="an array with a row for each example",
+            got="rows of unequal lengths" if ragged else f"a {type(value).__name__}",
+            remedy="give every row the same number of values" if ragged else "give an array",
+        )
+    return found
+
+
 def _inputs(inputs: Any, name: str) -> Numbers:
-    array = inputs if isinstance(inputs, np.ndarray) else np.asarray(inputs)
+    array = _array(inputs, f"the inputs of {name}")
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"the inputs of {name}",

@@ -12,7 +12,7 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data import scaling
-from shoal.data.dataset import CLASSIFICATION, MULTILABEL, Data
+from shoal.data.dataset import CLASSIFICATION, MULTILABEL, REGRESSION, Data
 from shoal.data.encoding import InputEncoder, TargetEncoder, fit_inputs, fit_targets
 from shoal.data.splits import Parts, Split
 from shoal.describe import Description, part, static
@@ -87,10 +87,10 @@ class Prepared:
 
 
 def variance(targets: Numbers, weights: Numbers | None) -> Numbers:
-    """The weighted variance of targets (N, T), (T,); 1 where they do not vary."""
+    """The weighted variance of targets (N, T), (T,)."""
     mean = np.average(targets, axis=0, weights=weights)
     spread: Numbers = np.average((targets - mean) ** 2, axis=0, weights=weights)
-    return np.where(spread > 0, spread, 1.0)
+    return spread
 
 
 def prepare(
@@ -110,24 +110,12 @@ def prepare(
         class_weights: of the recipe.
 
     Raises:
-        DataError: a loss for classes on a regression, one for a single class on labels that go
-            together, a split that cannot be made, weights for classes that there are not.
+        DataError: a loss that does not fit the task, a split that cannot be made, weights for
+            classes that there are not.
     """
-    if loss.form != "values" and not data.classes:
-        raise DataError(
-            f"{loss!r} on {data.name}",
-            required="a classification",
-            got="a regression",
-            remedy='use loss="mean_squared_error", or task="classification" when reading the data',
-        )
-    if loss.form != "binary" and data.task == MULTILABEL:
-        raise DataError(
-            f"{loss!r} on {data.name}",
-            required="one class for each row",
-            got="several labels that may go together",
-            remedy='use loss="binary_cross_entropy"',
-        )
+    _check_task(data, loss)
     parts = preparation.split.parts(data)
+    _check_weights(data, parts)
     targets = fit_targets(
         data.targets[parts.train], data.classes, loss.form, preparation.targets, outputs
     )
@@ -135,6 +123,43 @@ def prepare(
         targets = replace(targets, weights=_class_weights(data, parts.train, class_weights))
     inputs = fit_inputs(data.rows(parts.train), preparation.inputs)
     return Prepared(data, parts, inputs, targets)
+
+
+INSTEAD = {
+    CLASSIFICATION: 'use loss="cross_entropy", or task="regression" when reading the data',
+    REGRESSION: 'use loss="mean_squared_error", or task="classification" when reading the data',
+    MULTILABEL: 'use loss="binary_cross_entropy", or targets.argmax(axis=1) where each row has one'
+    " class",
+}
+"""What to do where a loss does not fit a task."""
+
+
+def _check_task(data: Data, loss: Loss) -> None:
+    if data.task not in loss.tasks:
+        raise DataError(
+            f"{loss!r} on {data.name}",
+            required=f"a {' or '.join(loss.tasks)}",
+            got=f"a {data.task}",
+            remedy=INSTEAD[data.task],
+        )
+    if data.task == CLASSIFICATION and loss.form == "binary" and len(data.classes) > 2:
+        raise DataError(
+            f"{loss!r} on {data.name}",
+            required="two classes, or labels that may go together",
+            got=f"one of {len(data.classes)} classes for each row",
+            remedy='use loss="cross_entropy"',
+        )
+
+
+def _check_weights(data: Data, parts: Parts) -> None:
+    for name, rows in parts._asdict().items():
+        if data.weights is not None and len(rows) and not data.weights[rows].any():
+            raise DataError(
+                f"the weights of {data.name}",
+                required=f"a row that counts in the {name} split",
+                got=f"weight 0 for each of its {len(rows)} rows",
+                remedy="leave out the rows of weight 0, or split otherwise",
+            )
 
 
 def _class_weights(data: Data, rows: Numbers, wanted: str | tuple[float, ...]) -> Numbers:
@@ -145,7 +170,9 @@ def _class_weights(data: Data, rows: Numbers, wanted: str | tuple[float, ...]) -
             f"class_weights on {data.name}",
             required="a classification, and a weight for each of its classes",
             got=f"a {data.task}" if data.task != CLASSIFICATION else f"{len(wanted)} weights",
-            remedy='use class_weights="balanced"' if data.classes else "give weights to the rows",
+            remedy='use class_weights="balanced"'
+            if data.task == CLASSIFICATION
+            else "give weights to the rows: arrays(..., weights=...)",
         )
     if wanted != BALANCED:
         return np.asarray(wanted, dtype=float)

@@ -100,7 +100,7 @@ def read_frame(source: Any, missing: Sequence[str] = MISSING) -> tuple[pl.DataFr
     if isinstance(source, pl.DataFrame):
         return source, "the frame"
     if isinstance(source, dict):
-        return pl.DataFrame(source), "the table"
+        return _from_columns(source), "the table"
     if type(source).__module__.split(".")[0] == "pandas":
         return pl.from_pandas(source), "the frame"
     if hasattr(source, "__arrow_c_stream__"):
@@ -111,6 +111,18 @@ def read_frame(source: Any, missing: Sequence[str] = MISSING) -> tuple[pl.DataFr
         got=f"a {type(source).__name__}",
         remedy="use shoal.data.arrays(inputs, targets) for arrays",
     )
+
+
+def _from_columns(columns: dict[str, Any]) -> pl.DataFrame:
+    try:
+        return pl.DataFrame(columns)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            "the table",
+            required="columns of one length by name, each of values of one type",
+            got=str(error).split("\n", 1)[0],
+            remedy="correct the columns",
+        ) from error
 
 
 def _read_file(path: Path, missing: Sequence[str]) -> pl.DataFrame:
@@ -142,6 +154,13 @@ def _read_file(path: Path, missing: Sequence[str]) -> pl.DataFrame:
 
 
 def _check_known(column: str, frame: pl.DataFrame, name: str) -> None:
+    if not isinstance(column, str):
+        raise DataError(
+            f"a column of {name}",
+            required="a name",
+            got=f"a {type(column).__name__}",
+            remedy="put the values into the table and give the name of their column",
+        )
     if column not in frame.columns:
         raise DataError(
             f"a column of {name}",

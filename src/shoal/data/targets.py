@@ -49,7 +49,9 @@ def with_targets(
             f"the targets of {name}",
             required="one class label for each row",
             got=f"{flat.shape[1]} columns",
-            remedy="give task='regression', or one column of labels",
+            remedy="give one column of labels, or a column of zeros and ones for each label"
+            if flat.dtype.kind not in "biuf"
+            else "give task='regression', or one column of labels",
         )
     codes, found = _codes(flat[:, 0], classes, name)
     return Data(inputs, codes, task, found, name, target_names[:1], notes=notes)

@@ -1,6 +1,10 @@
 """Losses: how wrong an output is, and the table of them by name."""
 
+import inspect
+from typing import Any
+
 from shoal.describe import by_name
+from shoal.errors import RecipeError
 from shoal.losses.classes import BinaryCrossEntropy as BinaryCrossEntropy
 from shoal.losses.classes import CrossEntropy as CrossEntropy
 from shoal.losses.classes import Focal as Focal
@@ -34,4 +38,22 @@ BY_NAME: dict[str, Loss] = {
     "binary_cross_entropy": BinaryCrossEntropy(),
 }
 
-loss = by_name(BY_NAME, "Recipe(loss)")
+_named = by_name(BY_NAME, "Recipe(loss)")
+
+
+def loss(value: Any) -> Any:
+    """A loss by its name; anything else as it came.
+
+    Raises:
+        RecipeError: an unknown name, or a bare function.
+    """
+    if inspect.isfunction(value):
+        raise RecipeError(
+            "Recipe(loss)",
+            required="a loss or the name of one",
+            got="a function",
+            remedy=f"wrap it: CustomLoss({value.__name__})"
+            if value.__name__ != "<lambda>"
+            else "define it with def and wrap it: CustomLoss(function)",
+        )
+    return _named(value)

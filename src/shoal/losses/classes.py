@@ -9,10 +9,10 @@ taken to give logits. Predictions are probabilities in both cases.
 import jax
 import jax.numpy as jnp
 
-from shoal.arrays import Array, Shape, magnitude, size, times
+from shoal.arrays import Array, Numbers, Shape, magnitude, size, times
 from shoal.describe import static, traced
-from shoal.errors import ShapeError
-from shoal.losses.loss import SMALLEST, Loss, pick
+from shoal.errors import DataError, ShapeError
+from shoal.losses.loss import SMALLEST, Loss, ending, pick
 from shoal.rules import Flag, Number, optional
 
 
@@ -23,6 +23,7 @@ class OfClasses(Loss, abstract=True):
     """
 
     form = "index"
+    tasks = ("classification",)
 
     @property
     def absorbs(self) -> str | None:
@@ -37,7 +38,7 @@ class OfClasses(Loss, abstract=True):
     def check_output(self, out_shape: Shape, width: int) -> None:
         if len(out_shape) == 1 and out_shape[0] == width:
             return
-        remedy = f"end it with Dense({width})"
+        remedy = ending(out_shape, width)
         if size(out_shape) == 1 and width == 2:
             remedy += ', or use loss="binary_cross_entropy"'
         raise ShapeError(
@@ -108,9 +109,15 @@ class Hinge(OfClasses):
 
 
 class BinaryCrossEntropy(Loss):
-    """(1/T) sum_i -t_i log p_i - (1 - t_i) log(1 - p_i), with p = sigmoid(z)."""
+    """(1/T) sum_i -t_i log p_i - (1 - t_i) log(1 - p_i), with p = sigmoid(z).
+
+    For two classes and one output, the probability of the second; for labels that may go together;
+    and for values in [0, 1], which are not scaled, as in an autoencoder of grey pictures.
+    """
 
     form = "binary"
+    scales = False
+    tasks = ("classification", "regression", "multilabel")
 
     @property
     def absorbs(self) -> str | None:
@@ -120,6 +127,15 @@ class BinaryCrossEntropy(Loss):
         # max(z, 0) - z t + log(1 + e^-|z|): no exponential of a large number.
         per_output = jnp.maximum(z, 0.0) - z * t + jnp.log1p(jnp.exp(-magnitude(z)))
         return jnp.mean(per_output, axis=-1)
+
+    def check_targets(self, targets: Numbers) -> None:
+        if (targets < 0).any() or (targets > 1).any():
+            raise DataError(
+                "the targets of BinaryCrossEntropy()",
+                required="numbers in [0, 1]",
+                got=f"{targets.min():g} to {targets.max():g}",
+                remedy='divide them by their largest value, or use loss="mean_squared_error"',
+            )
 
     def predictions(self, z: Array) -> Array:
         return jax.nn.sigmoid(z)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from shoal.arrays import Array, Shape
 from shoal.describe import static
-from shoal.errors import RecipeError, ShapeError, did_you_mean
+from shoal.errors import RecipeError, ShapeError
+from shoal.functions import name_of
 from shoal.losses.classes import BinaryCrossEntropy, CrossEntropy
 from shoal.losses.loss import Loss
 from shoal.losses.values import MeanSquaredError
@@ -32,13 +33,15 @@ LIKE: dict[str, Loss] = {
 class _NamedFunction:
     """A function that was defined with a name."""
 
-    text: str = "a function defined by def, of outputs (B, C) and targets, that gives (B,) numbers"
+    text: str = (
+        "a function with a name (def, not lambda) of outputs (B, C) and targets: (B,) numbers"
+    )
 
     def accepts(self, value: Any) -> bool:
         return callable(value) and getattr(value, "__name__", "<lambda>") != "<lambda>"
 
     def clean(self, value: Any) -> Any:
-        _KNOWN[value.__name__] = value
+        _KNOWN[name_of(value)] = value
         return value
 
 
@@ -47,11 +50,13 @@ def _known(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value not in _KNOWN:
+        name = value.split("-")[0]
+        others = [known for known in _KNOWN if known.split("-")[0] == name]
         raise RecipeError(
-            f"CustomLoss({value})",
+            f"CustomLoss({name})",
             required="its function, which files do not contain",
-            got=did_you_mean(value, _KNOWN) if _KNOWN else "none",
-            remedy=f"define it and make CustomLoss({value}) before reading the file",
+            got=f"another function of the name {name}" if others else "none of that name",
+            remedy=f"define it as it was and make CustomLoss({name}) before reading the file",
         )
     return _KNOWN[value]
 
@@ -65,12 +70,13 @@ class CustomLoss(Loss):
         recipe = sh.Recipe(net, loss=sh.CustomLoss(cubic))
 
     It is written with ``jax.numpy``, and JAX differentiates it. Recipes and models keep its name
-    alone, so a program that reads them defines the function first.
+    and a digest of its text alone; a program that reads them makes ``CustomLoss(cubic)`` first.
 
     Args:
         function: f, defined with a name.
         targets: what it takes as t: "values" (B, T) numbers, classes as one-hot rows; "index" (B,)
             int32 codes of classes, z then being logits; "binary" (B, T) zeros and ones, z logits.
+            The values of a regression come scaled, unless ``Preparation(targets="none")``.
 
     Raises:
         RecipeError: a function without a name.
@@ -82,6 +88,10 @@ class CustomLoss(Loss):
     @property
     def form(self) -> str:  # type: ignore[override]
         return self.targets
+
+    @property
+    def tasks(self) -> tuple[str, ...]:  # type: ignore[override]
+        return LIKE[self.targets].tasks
 
     @property
     def absorbs(self) -> str | None:

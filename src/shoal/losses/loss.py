@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
-from shoal.arrays import Array, Numbers, Shape, times
+from shoal.arrays import Array, Numbers, Shape, size, times
 from shoal.describe import Description
 from shoal.errors import ShapeError
 
@@ -23,10 +23,12 @@ class Loss(Description, abstract=True):
         form: in which it takes targets: "index" (B,) whole numbers, "binary" (B, T)
             zeros and ones, or "values" (B, T) numbers (classes as one-hot rows).
         scales: whether it means the same when the targets of a regression are scaled.
+        tasks: of "classification", "regression" and "multilabel".
     """
 
     form: ClassVar[str] = "values"
     scales: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
 
     @property
     def absorbs(self) -> str | None:
@@ -63,8 +65,15 @@ class Loss(Description, abstract=True):
                 f"a network for {self!r}",
                 required=f"{width} output{'s' * (width != 1)}",
                 got=times(out_shape) if out_shape else "a single number",
-                remedy=f"end it with Dense({width})",
+                remedy=ending(out_shape, width),
             )
+
+
+def ending(out_shape: Shape, width: int) -> str:
+    """How a network that gives ``out_shape`` comes to give ``width`` outputs."""
+    if len(out_shape) < 2:
+        return f"end it with Dense({width})"
+    return "end it with Flatten()" + f" and Dense({width})" * (size(out_shape) != width)
 
 
 def pick(z: Array, index: Array) -> Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from shoal.arrays import Array, Numbers, magnitude
+from shoal.arrays import Array, Numbers, Shape, magnitude
 from shoal.describe import traced
 from shoal.errors import DataError
 from shoal.losses.loss import SMALLEST, Loss
@@ -41,7 +41,9 @@ class Huber(Loss):
     """(1/T) sum_i h(z_i - t_i), with h(e) = ½ e² for |e| <= delta, delta (|e| - ½ delta) beyond.
 
     Args:
-        delta: where squares turn into absolute values, > 0, in units of the target.
+        delta: where squares turn into absolute values, > 0. The targets of a regression are scaled
+            by default, so it is in units of their standard deviation; with
+            ``Preparation(targets="none")`` in those of the target.
     """
 
     delta: float = traced(default=1.0, must=Number(0.0, low_open=True))
@@ -85,6 +87,7 @@ class Poisson(Loss):
     """
 
     scales = False
+    tasks = ("regression",)
 
     def per_example(self, z: Array, t: Array) -> Array:
         return jnp.mean(jnp.exp(z) - t * z, axis=-1)
@@ -129,6 +132,9 @@ class KLDivergence(Loss):
 
     def outputs_for(self, predictions: Array) -> Array:
         return jnp.log(jnp.maximum(predictions, SMALLEST))
+
+    def check_output(self, out_shape: Shape, width: int) -> None:
+        super().check_output(out_shape, max(2, width))
 
     def check_targets(self, targets: Numbers) -> None:
         sums = targets.sum(axis=-1)

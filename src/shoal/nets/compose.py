@@ -48,6 +48,16 @@ def shapes(layers: Sequence[Layer], in_shape: Shape, strict: bool = False) -> li
     return found
 
 
+def entries(layers: Sequence[Layer], parallel: bool = False) -> tuple[Layer, ...]:
+    """The layers that see what reaches a sequence, or several branches, as it is."""
+    found: list[Layer] = []
+    for layer in layers:
+        found += layer.entries()
+        if not (parallel or layer.arranges):
+            break
+    return tuple(found)
+
+
 def inside(layers: Sequence[Layer], in_shape: Shape) -> list[Inner]:
     """The layers with their names and the shape of what reaches each."""
     before = shapes(layers, in_shape)

@@ -47,7 +47,7 @@ class Embedding(Layer):
                 f"the inputs of {self!r}",
                 required=f"whole numbers from 0 to {self.vocabulary - 1}",
                 got=f"{wrong:g}",
-                remedy="enlarge the vocabulary, or code the inputs anew",
+                remedy="number the codes from 0, or enlarge the vocabulary",
             )
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
@@ -104,6 +104,7 @@ def sequence(layer: Layer, in_shape: Shape) -> tuple[int, int]:
             repr(layer),
             required="a sequence (W, C)",
             got=times(in_shape),
-            remedy="put Reshape((length, channels)) or Embedding(...) before it",
+            remedy="put Reshape((length, channels)) or Embedding(...) before it, or let a GRU or "
+            "LSTM before it give them: return_sequences=True",
         )
     return in_shape[0], in_shape[1]

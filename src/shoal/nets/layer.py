@@ -9,7 +9,7 @@ parameters it needs and what it costs; and it computes its output as a pure func
 mean of batch-norm). Both are dictionaries, empty for most layers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
@@ -123,12 +123,14 @@ class Layer(Description, abstract=True):
         computes: where a recipe's precision is bfloat16: "narrow" in bfloat16; "wide" in float32,
             because it sums or divides many numbers; "any" in what comes, because it only hands it
             on.
-        scaling: of the inputs, where it is the first layer and the recipe does not say.
+        scaling: of the inputs, where it sees them as they are and the recipe does not say.
+        arranges: whether it only arranges numbers anew, so that what follows sees what it sees.
     """
 
     parallel: ClassVar[bool] = False
     computes: ClassVar[str] = "narrow"
     scaling: ClassVar[str] = "standard"
+    arranges: ClassVar[bool] = False
 
     @property
     def gain(self) -> Any:
@@ -156,8 +158,16 @@ class Layer(Description, abstract=True):
         """The statistics by name, nested like ``parameters``."""
         return {}
 
+    def entries(self) -> "tuple[Layer, ...]":
+        """The layers that see what reaches it as it is: itself, or the first of those inside."""
+        return (self,)
+
+    def every(self) -> "Iterator[Layer]":
+        """Itself, and every layer inside."""
+        yield self
+
     def check_inputs(self, inputs: Numbers) -> None:
-        """Whether it can take these inputs, asked of the first layer.
+        """Whether it can take these inputs, asked of the layers that see them.
 
         Raises:
             DataError: numbers that it cannot take.

@@ -1,6 +1,6 @@
 """Layers made of layers: Sequential, Residual, and a graph of named branches, Concat and Add."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,14 @@ class Nest(Layer, abstract=True):
     def random(self) -> bool:
         return any(layer.random for layer in self.layers)
 
+    def entries(self) -> tuple[Layer, ...]:
+        return compose.entries(self.layers, self.parallel)
+
+    def every(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.every()
+
     def inside(self, in_shape: Shape) -> Sequence[Inner]:
         return compose.inside(self.layers, in_shape)
 
@@ -44,6 +52,10 @@ class Sequential(Nest):
 
     def __init__(self, *layers: Layer) -> None:
         assign(self, {"layers": layers})
+
+    @property
+    def arranges(self) -> bool:  # type: ignore[override]
+        return all(layer.arranges for layer in self.layers)
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return compose.shapes(self.layers, in_shape, strict)[-1]
@@ -136,7 +148,15 @@ class _Branches(Nest, abstract=True):
     parallel = True
     names: tuple[str, ...] = static(must=Many(Text(), at_least=2))
 
-    def __init__(self, **branches: Layer) -> None:
+    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
+        if unnamed:
+            name = type(self).__name__
+            raise RecipeError(
+                f"{name}(branches)",
+                required="a name for each branch",
+                got=f"{len(unnamed)} without",
+                remedy=f"write {name}(left={unnamed[0]!r}, right=...)",
+            )
         assign(self, {"layers": tuple(branches.values()), "names": tuple(branches)})
 
     def check(self) -> None:

@@ -16,13 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from shoal.arrays import Array, Shape, Tree
+from shoal.arrays import Array, Numbers, Shape, Tree
 from shoal.describe import Description, assign, part
-from shoal.errors import RecipeError
+from shoal.errors import RecipeError, ShapeError
 from shoal.nets import compose
 from shoal.nets.initialisers import Draw
 from shoal.nets.layer import Inner, Layer, Mode, Statistic, Weight
 from shoal.nets.summary import Summary, summarise
+from shoal.rules import Many, Whole
+
+SHAPE = Many(Whole(1))
 
 
 class Net(Description):
@@ -45,6 +48,32 @@ class Net(Description):
         """Whether any layer draws random numbers while training."""
         return any(layer.random for layer in self.layers)
 
+    @property
+    def scaling(self) -> str:
+        """Of the inputs, where the recipe does not say: "none" where a layer takes them raw."""
+        raw = any(layer.scaling == "none" for layer in compose.entries(self.layers))
+        return "none" if raw else "standard"
+
+    def check(self) -> None:
+        seeing = {id(layer) for layer in compose.entries(self.layers)}
+        for layer in (inner for outer in self.layers for inner in outer.every()):
+            if layer.scaling == "none" and id(layer) not in seeing:
+                raise RecipeError(
+                    repr(layer),
+                    required="the inputs as they are",
+                    got="what another layer made of them",
+                    remedy="put it first, or behind Reshape, Flatten or Identity only",
+                )
+
+    def check_inputs(self, inputs: Numbers) -> None:
+        """Whether the layers that see the inputs can take these, (n, ...).
+
+        Raises:
+            DataError: numbers that a layer cannot take.
+        """
+        for layer in compose.entries(self.layers):
+            layer.check_inputs(inputs)
+
     def shapes(self, in_shape: Shape, strict: bool = False) -> list[Shape]:
         """The shape of one example before the first layer and after each.
 
@@ -53,9 +82,16 @@ class Net(Description):
             strict: refuse windows that leave columns over.
 
         Raises:
-            ShapeError: a layer cannot take what reaches it.
+            ShapeError: not a shape, or a layer cannot take what reaches it.
         """
-        return compose.shapes(self.layers, in_shape, strict)
+        if not SHAPE.accepts(in_shape):
+            raise ShapeError(
+                "the shape of one example",
+                required="a tuple of whole numbers >= 1",
+                got=repr(in_shape),
+                remedy="write it as (64,) or (28, 28, 1), batch left out",
+            )
+        return compose.shapes(self.layers, SHAPE.clean(in_shape), strict)
 
     def inside(self, in_shape: Shape) -> list[Inner]:
         """The layers with their names and the shape of what reaches each."""
@@ -74,6 +110,7 @@ class Net(Description):
 
         Nothing is computed on a device. Arguments and errors as for ``shapes``.
         """
+        self.shapes(in_shape, strict)
         return summarise(self.layers, in_shape, strict)
 
     def init(self, key: Array, in_shape: Shape, dtype: Any = np.float32) -> tuple[Tree, Tree]:

@@ -11,6 +11,7 @@ class Flatten(Layer):
     """All numbers of an example in one row: (H, W, C) -> (H · W · C,)."""
 
     computes = "any"
+    arranges = True
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return (size(in_shape),)
@@ -27,6 +28,7 @@ class Reshape(Layer):
     """
 
     computes = "any"
+    arranges = True
     shape: tuple[int, ...] = static(must=Many(Whole(1), at_least=1))
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

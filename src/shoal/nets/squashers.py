@@ -65,6 +65,7 @@ class Identity(Activation):
 
     facts = Facts(ANY, zero_centred=True, identity_near_zero=True)
     gain = 1.0
+    arranges = True
 
     def function(self, x: Array) -> Array:
         return x

@@ -15,6 +15,7 @@ activation: losses of classes take logits.
 
 from collections.abc import Sequence
 
+from shoal.errors import RecipeError
 from shoal.nets.activation import Activation
 from shoal.nets.conv import Conv
 from shoal.nets.dense import Dense
@@ -28,6 +29,9 @@ from shoal.nets.pooling import AvgPool, GlobalAvgPool, MaxPool
 from shoal.nets.rectifiers import ReLU
 from shoal.nets.reshape import Flatten
 from shoal.nets.squashers import Tanh
+from shoal.rules import Many, Whole
+
+HIDDEN = Many(Whole(1))
 
 
 def mlp(
@@ -41,9 +45,19 @@ def mlp(
         activation: of the hidden layers; None for ReLU.
         dropout: rate after each hidden layer, in [0, 1); 0 for none.
 
+    Raises:
+        RecipeError: units that are not a list of whole numbers.
+
     >>> mlp([64, 32], 10, dropout=0.2)
     Net(Dense(64), ReLU(), Dropout(0.2), Dense(32), ReLU(), Dropout(0.2), Dense(10))
     """
+    if not HIDDEN.accepts(hidden):
+        raise RecipeError(
+            "mlp(hidden)",
+            required="a list of whole numbers >= 1",
+            got=repr(hidden),
+            remedy=f"write mlp([{hidden}], ...)" if isinstance(hidden, int) else "write mlp([64])",
+        )
     layers: list[Layer] = []
     for units in hidden:
         layers += [Dense(units), activation or ReLU()]

@@ -16,6 +16,7 @@ from shoal.data.dataset import Data
 from shoal.data.fromarrays import arrays
 from shoal.errors import DataError, FileError, RecipeError
 from shoal.recipe import Recipe
+from shoal.rules import Whole
 from shoal.train import checkpoint
 from shoal.train.job import Job, Keep
 from shoal.train.pool import Settings
@@ -59,9 +60,10 @@ def fit(
         DeviceError: memory that does not suffice.
         FileError: the folder cannot be written, or holds another training.
     """
-    if seeds < 1:
+    _check_recipe(recipe, "fit(recipe)")
+    if not Whole(1).accepts(seeds):
         raise RecipeError(
-            "fit(seeds)", required="a whole number >= 1", got=repr(seeds), remedy="leave it out"
+            "fit(seeds)", required=Whole(1).text, got=repr(seeds), remedy="leave it out"
         )
     recipes = [recipe.replace(seed=recipe.seed + k) for k in range(seeds)]
     job = Job(recipes, as_data(data), [seeds], settings or Settings(), start_epoch)
@@ -93,6 +95,8 @@ def fit_many(
     Raises:
         as ``fit``.
     """
+    for recipe in recipes if isinstance(recipes, Sequence) else [recipes]:
+        _check_recipe(recipe, "fit_many(recipes)")
     if not recipes:
         raise RecipeError(
             "fit_many(recipes)", required="a recipe", got="none", remedy="give at least one"
@@ -134,6 +138,16 @@ def resume(
             line.say(message)
         line.say(f"resuming {folder} from checkpoint {found.number}")
         return job.go_on(found, Keep(Path(folder), checkpoint_every, keep), line)
+
+
+def _check_recipe(value: Any, where: str) -> None:
+    if not isinstance(value, Recipe):
+        raise RecipeError(
+            where,
+            required="Recipe(...) before the data",
+            got=f"a {type(value).__name__}",
+            remedy="write Recipe(net, loss=...)",
+        )
 
 
 def as_data(data: Data | tuple[Any, Any]) -> Data:

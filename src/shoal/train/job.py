@@ -20,6 +20,7 @@ from shoal.data.fingerprint import fingerprint
 from shoal.data.preparation import Prepared
 from shoal.errors import DataError
 from shoal.files import write_atomically
+from shoal.nets import compose
 from shoal.recipe import Recipe
 from shoal.train import checkpoint, outcome
 from shoal.train.campaign import Campaign
@@ -83,8 +84,8 @@ class Job:
     def prepared(self, recipe: Recipe) -> Prepared:
         """The data as a recipe wants it, the same object for the same preparation."""
         outputs = recipe.body.output_shape(self.data.shape)
-        first, loss = recipe.net.layers[0], recipe.loss
-        key = (recipe.resolved_preparation, recipe.class_weights, loss, first, outputs)
+        entries = compose.entries(recipe.net.layers)
+        key = (recipe.resolved_preparation, recipe.class_weights, recipe.loss, entries, outputs)
         if key not in self._prepared:
             self._prepared[key] = recipe.prepare(self.data)
         return self._prepared[key]

@@ -117,6 +117,7 @@ class Work:
         variances: (T,) of the training and of the validation targets, as tuples.
         class_weights: (C,) how much the examples of each class count in the loss, as a tuple; ()
             where all count the same.
+        weighted: whether rows carry weights of their own.
         narrow: whether layers compute in bfloat16.
         devices: name of the axis of devices that share each batch, None where none do.
     """
@@ -131,6 +132,7 @@ class Work:
     scale: tuple[float, ...]
     variances: tuple[tuple[float, ...], tuple[float, ...]]
     class_weights: tuple[float, ...] = ()
+    weighted: bool = False
     narrow: bool = False
     devices: str | None = None
 

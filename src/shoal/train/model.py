@@ -23,8 +23,9 @@ from shoal.data.encoding import (
     encoders_from_file,
     encoders_to_file,
 )
+from shoal.data.fromarrays import arrays
 from shoal.data.preparation import variance
-from shoal.errors import DamagedFileError, RecipeError
+from shoal.errors import DamagedFileError, DataError, RecipeError
 from shoal.files import read, tensors_from_bytes, tensors_to_bytes, write_atomically
 from shoal.metrics import Facts, Metric
 from shoal.nets import Mode, Summary
@@ -89,8 +90,16 @@ class Model:
             )
         return self.targets.probabilities(self._predictions(inputs))
 
-    def evaluate(self, data: Data) -> dict[str, float]:
-        """The loss and the metrics of the recipe on data with known targets."""
+    def evaluate(self, data: Data | tuple[Any, Any]) -> dict[str, float]:
+        """The loss and the metrics of the recipe on data with known targets.
+
+        Args:
+            data: ``Data`` with the classes of the model, or (inputs, targets).
+
+        Raises:
+            DataError: data that cannot be used, or with other classes.
+        """
+        data = self._known(data)
         predictions = self._predictions(data.inputs)
         loss: Any = self.recipe.loss
         with _precision(self.recipe):
@@ -106,6 +115,21 @@ class Model:
         names = ("loss", *(metric.name for metric in metrics))
         return {name: float(value) for name, value in zip(names, found, strict=True)}
 
+    def _known(self, data: Data | tuple[Any, Any]) -> Data:
+        """Data whose targets mean what the model predicts."""
+        if isinstance(data, tuple) and len(data) == 2:
+            data = arrays(*data, task=self.targets.task, classes=self.classes or None)
+        if not isinstance(data, Data) or data.classes != self.classes:
+            raise DataError(
+                "evaluate(data)",
+                required=f"Data with the classes {list(self.classes)[:10]}"
+                if self.classes
+                else "Data with numbers as targets",
+                got=repr(data) if isinstance(data, Data) else f"a {type(data).__name__}",
+                remedy="read it with classes=... as in training, or give a pair (inputs, targets)",
+            )
+        return data
+
     def summary(self) -> Summary:
         """The table of the network's layers."""
         return self.recipe.net.summary(self.inputs.out_shape)
@@ -114,7 +138,7 @@ class Model:
         """(N, C): what the members predict on average. Rows do not depend on one another."""
         dtype = self.recipe.dtype
         x = self.inputs.encode(inputs).astype(dtype)
-        self.recipe.net.layers[0].check_inputs(x)
+        self.recipe.net.check_inputs(x)
         with _precision(self.recipe):
             recipes = stack(list(self.recipes), dtype)
             parts = []

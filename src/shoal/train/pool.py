@@ -78,6 +78,7 @@ def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
             tuple(prepared.variance(parts.validation).tolist()),
         ),
         class_weights=() if by_class is None else tuple(by_class.tolist()),
+        weighted=prepared.data.weights is not None,
         narrow=recipe.precision == "bfloat16",
     )
 
