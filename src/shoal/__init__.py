@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
     from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.explain.gradcheck import gradcheck as gradcheck
+    from shoal.explain.gradients import GradientCheck as GradientCheck
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -151,6 +153,8 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.curves": "draw_curves",
+    "shoal.explain.gradcheck": "gradcheck",
+    "shoal.explain.gradients": "GradientCheck",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
