@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from shoal.errors import RecipeError as RecipeError
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
+    from shoal.explain.atlas import ActivationInfo as ActivationInfo
+    from shoal.explain.atlas import activation_infos as activation_infos
+    from shoal.explain.atlas_page import plot_activations as plot_activations
     from shoal.explain.curves import draw_curves as draw_curves
     from shoal.explain.gradcheck import gradcheck as gradcheck
     from shoal.explain.gradients import GradientCheck as GradientCheck
@@ -152,6 +155,8 @@ _HOMES = {
     "shoal.data": "data Data Preparation Split",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
+    "shoal.explain.atlas": "ActivationInfo activation_infos",
+    "shoal.explain.atlas_page": "plot_activations",
     "shoal.explain.curves": "draw_curves",
     "shoal.explain.gradcheck": "gradcheck",
     "shoal.explain.gradients": "GradientCheck",
