@@ -3,6 +3,7 @@
 import click
 
 from shoal.cli.plot_activations import activations
+from shoal.cli.plot_regions import approximation, folding, regions
 
 
 @click.group()
@@ -11,8 +12,9 @@ def plot() -> None:
 
     \b
     shoal plot activations --out activations.png
+    shoal plot regions --widths 8,8 --trained
     """
 
 
-for picture in (activations,):
+for picture in (activations, regions, folding, approximation):
     plot.add_command(picture)
