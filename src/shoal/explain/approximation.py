@@ -59,6 +59,7 @@ class Fit(NamedTuple):
 
     @property
     def units(self) -> int:
+        """Hidden units in all."""
         return self.width * self.depth
 
 

@@ -29,6 +29,7 @@ from shoal.explain import examples
 from shoal.explain.differences import Verdict, compare
 from shoal.explain.examples import Examples
 from shoal.explain.gradients import CheckedArray, Entry, GradientCheck, badness
+from shoal.explain.weights import check_parameters
 from shoal.losses import Loss
 from shoal.nets import Mode, Net
 from shoal.recipe import Recipe
@@ -93,7 +94,9 @@ def gradcheck(
         drawn, statistics = recipe.body.init(jax.random.key(seed), shape, np.float64)
         if isinstance(subject, Model):
             statistics = jax.tree.map(lambda leaf: leaf[0], subject.statistics)
-        start = _moved(drawn, rng) if parameters is None else _like(parameters, drawn)
+        if parameters is not None:
+            check_parameters(parameters, recipe.body, shape, "gradcheck")
+        start = _moved(drawn, rng) if parameters is None else parameters
         start, statistics = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), (start, statistics))
         tree = {"parameters": start} | ({INPUTS: jnp.asarray(chosen.x)} if inputs else {})
         mode = Mode(training, jax.random.key(seed) if recipe.body.random else None)
@@ -166,25 +169,6 @@ def _examples(
 def _moved(drawn: Tree, rng: np.random.Generator) -> Tree:
     """Weights with noise added to each number."""
     return jax.tree.map(lambda a: a + NOISE * rng.normal(size=a.shape), drawn)
-
-
-def _like(given: Tree, drawn: Tree) -> Tree:
-    """Parameters given by the user, when they have the names and shapes of those drawn.
-
-    Raises:
-        ShapeError: they have not.
-    """
-    want = {path: np.shape(leaf) for path, leaf in flatten(drawn).items()}
-    have = {path: np.shape(leaf) for path, leaf in flatten(given).items()}
-    for path in sorted(want.keys() | have.keys()):
-        if want.get(path) != have.get(path):
-            raise ShapeError(
-                f"gradcheck(parameters): {path}",
-                required=f"shape {want[path]}" if path in want else "no such array",
-                got=f"shape {have[path]}" if path in have else "none",
-                remedy="give the parameters of this network, without an axis of members",
-            )
-    return given
 
 
 def _objective(

@@ -37,10 +37,12 @@ class CheckedArray(NamedTuple):
 
     @property
     def worst(self) -> Entry:
+        """The entry that fails, or else has the largest error."""
         return self.entries[0]
 
     @property
     def passed(self) -> bool:
+        """Whether every entry that was checked agrees."""
         return all(entry.slope.verdict.passed for entry in self.entries)
 
     def tally(self, verdict: Verdict) -> int:

@@ -9,10 +9,11 @@ one affine map.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from shoal.arrays import Numbers, Shape, Tree, size
+from shoal.arrays import Array, Numbers, Shape, Tree, size
 from shoal.errors import RecipeError
 from shoal.explain import cells
 from shoal.explain.cells import Cells
@@ -63,6 +64,8 @@ THRESHOLDS: dict[type[Layer], Callable[[Any], tuple[float, ...]]] = {
 """Where the activations bend, in rising order."""
 
 PREDICTING = Mode(training=False)
+ROWS = 256
+"""Points that one call of a layer takes, so that one program serves all numbers of cells."""
 
 
 class Walk:
@@ -151,13 +154,22 @@ def _affine(layer: Layer, parameters: Tree, statistics: Tree, now: Cells) -> Cel
 def _apply(layer: Layer, parameters: Tree, statistics: Tree, frame: Numbers) -> Numbers:
     """An affine layer of every point of frames (R, 1 + d, *shape)."""
     rows = frame.reshape(-1, *frame.shape[2:])
-    # Powers of two, so that few programs serve all numbers of cells.
-    room = 1 << (len(rows) - 1).bit_length()
-    padded = np.zeros((room, *rows.shape[1:]))
-    padded[: len(rows)] = rows
-    y, _ = layer.apply(parameters, statistics, jnp.asarray(padded), PREDICTING)
-    found = np.asarray(y, np.float64)[: len(rows)]
+    parts = []
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        padded = np.zeros((ROWS, *rows.shape[1:]))
+        padded[: len(part)] = part
+        y = _run(layer, parameters, statistics, jnp.asarray(padded))
+        parts.append(np.asarray(y)[: len(part)])
+    found = np.concatenate(parts)
     return found.reshape(*frame.shape[:2], *found.shape[1:])
+
+
+@jax.jit
+def _run(layer: Layer, parameters: Tree, statistics: Tree, x: Array) -> Array:
+    """A layer while predicting, compiled once for each kind and shape."""
+    y, _ = layer.apply(parameters, statistics, x, PREDICTING)
+    return y
 
 
 def _bent(layer: Layer, thresholds: tuple[float, ...], parameters: Tree, now: Cells) -> Cells:
@@ -196,8 +208,8 @@ def _straight(
     first = (2.0 * ends[:-1] + ends[1:]) / 3.0
     second = (ends[:-1] + 2.0 * ends[1:]) / 3.0
     x = np.concatenate([first, second]).reshape(-1, *(1,) * len(shape)) * np.ones((1, *shape))
-    y, _ = layer.apply(parameters, {}, jnp.asarray(x), PREDICTING)
-    low, high = np.asarray(y).reshape(2, len(first), -1)
+    y = np.asarray(_run(layer, parameters, {}, jnp.asarray(x)))
+    low, high = y.reshape(2, len(first), -1)
     slopes = (high - low) / (second - first)[:, None]
     return slopes, low - slopes * first[:, None]
 

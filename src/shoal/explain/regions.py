@@ -20,7 +20,9 @@ from shoal.errors import DataError, RecipeError
 from shoal.explain import cells
 from shoal.explain.cells import Cells
 from shoal.explain.pieces import Walk
-from shoal.nets import Layer, Net
+from shoal.explain.weights import check_parameters
+from shoal.nets import Layer, Net, compose
+from shoal.nets.layer import Statistic
 from shoal.train.model import Model
 
 MOST = 20_000
@@ -46,6 +48,7 @@ class Region(NamedTuple):
 
     @property
     def area(self) -> float:
+        """In units of the coordinates, squared."""
         return cells.area(self.polygon)
 
 
@@ -258,9 +261,13 @@ def _parts(
             remedy="write regions(net, parameters, box) or regions(run.model, box=box)",
         )
     shape: Shape = inputs.shape[1:]
-    subject.shapes(shape)  # says which layer cannot take the inputs
+    check_parameters(parameters, subject, shape, "regions")
     if statistics is None:
-        _, statistics = subject.init(jax.random.key(0), shape)
+        statistics = jax.tree.map(
+            lambda s: np.full(s.shape, s.start),
+            compose.statistics(subject.inside(shape)),
+            is_leaf=lambda s: isinstance(s, Statistic),
+        )
     return subject.layers, parameters, statistics, lambda raw: np.asarray(raw, np.float64)
 
 

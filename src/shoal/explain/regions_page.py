@@ -8,6 +8,7 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
+from shoal.errors import RecipeError
 from shoal.explain.drawing import new_figure, save
 from shoal.explain.regions import Pieces, RegionsInfo
 
@@ -34,6 +35,7 @@ def plot_regions(
         title: above the picture.
 
     Raises:
+        RecipeError: no such output.
         FileError: the picture cannot be written.
     """
     (x0, x1), (y0, y1) = info.box
@@ -58,6 +60,13 @@ def _one_output(info: RegionsInfo, output: int) -> tuple[Numbers, Numbers]:
     bias = np.stack([region.bias for region in info.regions])
     if weight.shape[1] == 2:
         return weight[:, 1] - weight[:, 0], bias[:, 1] - bias[:, 0]
+    if not 0 <= output < weight.shape[1]:
+        raise RecipeError(
+            "plot_regions(output)",
+            required=f"an output from 0 to {weight.shape[1] - 1}",
+            got=str(output),
+            remedy="choose another",
+        )
     return weight[:, output], bias[:, output]
 
 
