@@ -89,7 +89,7 @@ def regions(
         data = two_moons() if trained else None
         info = _made(widths, activation, seed, trained, box or MOONS, most)
         _say_bounds(widths, activation)
-    click.echo(f"{info.number:,} linear regions")
+    click.echo(info.text)
     click.echo(str(plot_regions(info, out, output=output, data=data)))
 
 

@@ -68,6 +68,11 @@ class RegionsInfo(NamedTuple):
         """How many regions there are."""
         return len(self.regions)
 
+    @property
+    def text(self) -> str:
+        """How many, in words."""
+        return f"{self.number:,} linear region{'s' * (self.number != 1)}"
+
     def at(self, point: Sequence[float]) -> Region:
         """The region that a point lies in.
 

@@ -12,6 +12,7 @@ from shoal.errors import RecipeError
 from shoal.explain.drawing import new_figure, save
 from shoal.explain.regions import Pieces, RegionsInfo
 
+LEVELS = 81
 MOST_EDGES = 1500
 """Above so many regions their edges would hide them."""
 CLASSES = ("#1f4e79", "#d1603d", "#5b8c5a", "#8e6c8a", "#c9a227")
@@ -39,6 +40,8 @@ def plot_regions(
         FileError: the picture cannot be written.
     """
     (x0, x1), (y0, y1) = info.box
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(11.6, min(9.0, max(3.0, 5.0 * (y1 - y0) / (x1 - x0) + 1.0)))
     if title:
         figure.suptitle(title)
@@ -46,8 +49,8 @@ def plot_regions(
     gradients, biases = _one_output(info, output)
     _draw_regions(left, info, gradients)
     shown = _draw_value(right, info, gradients, biases)
-    figure.colorbar(shown, ax=right, shrink=0.8, extend="both")
-    left.set_title(f"{info.number:,} linear regions; hue: where the output rises", fontsize=10)
+    figure.colorbar(shown, ax=right, shrink=0.8, ticks=MaxNLocator(9))
+    left.set_title(f"{info.text}; hue: where the output rises", fontsize=10)
     right.set_title("the output, and where it is 0", fontsize=10)
     for axes in (left, right):
         _frame(axes, info, data)
@@ -105,9 +108,10 @@ def _draw_value(axes: Any, info: RegionsInfo, gradients: Numbers, biases: Number
     mesh = Triangulation(corners[:, 0], corners[:, 1], np.array(fans))
     # Far corners rise steeply: the colours are for the rest.
     limit = 1.5 * float(np.quantile(np.abs(values), 0.9)) or 1.0
-    shown = axes.tripcolor(
-        mesh, values, shading="gouraud", cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True
-    )
+    # Level sets of values, not blends of colours, which would not be those of the value between.
+    levels = np.linspace(-limit, limit, LEVELS)
+    shown = axes.tricontourf(mesh, values, levels=levels, cmap="RdBu_r", extend="both")
+    shown.set_edgecolor("face")
     if values.min() < 0 < values.max():
         axes.tricontour(mesh, values, levels=[0.0], colors="black", linewidths=1.6)
     if info.number <= MOST_EDGES:
