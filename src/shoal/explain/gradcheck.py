@@ -59,6 +59,8 @@ def gradcheck(
 ) -> GradientCheck:
     """Compare the gradient of the objective with central differences, array by array.
 
+    Every example counts the same: weights of classes and of rows are left out.
+
     Args:
         subject: a network; a recipe, whose loss and penalties l1 and l2 are then used; or a trained
             model, whose first member is checked where it stands.
