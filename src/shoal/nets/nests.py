@@ -88,10 +88,10 @@ class Residual(Nest):
                 remedy='use shortcut="projection"',
             )
         if self.shortcut == "projection":
-            self._projection(in_shape, out)
+            self.projection(in_shape, out)
         return out
 
-    def _projection(self, in_shape: Shape, out: Shape) -> Layer:
+    def projection(self, in_shape: Shape, out: Shape) -> Layer:
         """The linear map from the shape of x to that of F(x)."""
         if len(in_shape) == 1 and len(out) == 1:
             return Dense(out[0], bias=False)
@@ -113,21 +113,21 @@ class Residual(Nest):
     def parameters(self, in_shape: Shape) -> dict[str, Any]:
         weights = super().parameters(in_shape)
         if self.shortcut == "projection":
-            projection = self._projection(in_shape, self.output_shape(in_shape))
+            projection = self.projection(in_shape, self.output_shape(in_shape))
             weights["shortcut"] = projection.parameters(in_shape)
         return weights
 
     def multiply_adds(self, in_shape: Shape) -> int:
         total = super().multiply_adds(in_shape)
         if self.shortcut == "projection":
-            projection = self._projection(in_shape, self.output_shape(in_shape))
+            projection = self.projection(in_shape, self.output_shape(in_shape))
             total += projection.multiply_adds(in_shape)
         return total
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
         y, after = compose.run(self.layers, parameters, statistics, x, mode)
         if self.shortcut == "projection":
-            projection = self._projection(x.shape[1:], y.shape[1:])
+            projection = self.projection(x.shape[1:], y.shape[1:])
             x, _ = compose.run_one(0, "shortcut", projection, parameters, {}, x, mode)
         return reduce(jnp.add, alike([y, x])), after
 

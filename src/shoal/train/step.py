@@ -66,7 +66,7 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
     gradient, seen = mode.total((gradient, seen))
     penalty = jnp.zeros_like(m)
     if recipe.penalised:
-        penalty, pull = jax.value_and_grad(_penalty)(member.parameters, recipe, m, decays)
+        penalty, pull = jax.value_and_grad(weight_penalty)(member.parameters, recipe, m, decays)
         gradient = jax.tree.map(jnp.add, gradient, pull)
     value = seen[0] / m + penalty
     norm = jnp.sqrt(squared_norm(gradient))
@@ -79,7 +79,7 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
     if recipe.optimiser.searches:
 
         def whole(parameters: Tree) -> Array:
-            return objective(parameters)[0] + _penalty(parameters, recipe, m, decays)
+            return objective(parameters)[0] + weight_penalty(parameters, recipe, m, decays)
 
         search = {"value": value, "grad": gradient, "value_fn": whole}
     with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
@@ -138,8 +138,8 @@ def _step_key(recipe: Recipe, member: Member) -> Array | None:
     return jax.random.fold_in(key, member.step)
 
 
-def _penalty(parameters: Tree, recipe: Recipe, m: Array, decays: Tree) -> Array:
-    """The penalties on the weights that decay."""
+def weight_penalty(parameters: Tree, recipe: Recipe, m: Array, decays: Tree) -> Array:
+    """The penalties of a batch of m examples on the weights that decay."""
     chosen = jax.tree.map(lambda w, d: w if d else None, parameters, decays)
     total = jnp.zeros_like(m)
     if recipe.l2 is not None:
