@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from shoal.errors import ShoalError as ShoalError
     from shoal.explain.approximation import approximation as approximation
     from shoal.explain.approximation import interpolation_net as interpolation_net
-    from shoal.explain.approximation_page import plot_approximation as plot_approximation
+    from shoal.explain.approximation_page import draw_approximation as draw_approximation
     from shoal.explain.atlas import ActivationInfo as ActivationInfo
     from shoal.explain.atlas import activation_infos as activation_infos
-    from shoal.explain.atlas_page import plot_activations as plot_activations
+    from shoal.explain.atlas_page import draw_activations as draw_activations
     from shoal.explain.bounds import region_bounds as region_bounds
     from shoal.explain.curves import draw_curves as draw_curves
     from shoal.explain.folding import folding_net as folding_net
-    from shoal.explain.folding import plot_folding as plot_folding
+    from shoal.explain.folding import draw_folding as draw_folding
     from shoal.explain.gradcheck import gradcheck as gradcheck
     from shoal.explain.gradients import GradientCheck as GradientCheck
     from shoal.explain.regions import regions as regions
     from shoal.explain.regions import regions_along as regions_along
-    from shoal.explain.regions_page import plot_regions as plot_regions
-    from shoal.explain.regions_page import plot_regions_along as plot_regions_along
+    from shoal.explain.regions_page import draw_regions as draw_regions
+    from shoal.explain.regions_page import draw_regions_along as draw_regions_along
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -166,16 +166,16 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.approximation": "approximation interpolation_net",
-    "shoal.explain.approximation_page": "plot_approximation",
+    "shoal.explain.approximation_page": "draw_approximation",
     "shoal.explain.atlas": "ActivationInfo activation_infos",
-    "shoal.explain.atlas_page": "plot_activations",
+    "shoal.explain.atlas_page": "draw_activations",
     "shoal.explain.bounds": "region_bounds",
     "shoal.explain.curves": "draw_curves",
-    "shoal.explain.folding": "folding_net plot_folding",
+    "shoal.explain.folding": "folding_net draw_folding",
     "shoal.explain.gradcheck": "gradcheck",
     "shoal.explain.gradients": "GradientCheck",
     "shoal.explain.regions": "regions regions_along",
-    "shoal.explain.regions_page": "plot_regions plot_regions_along",
+    "shoal.explain.regions_page": "draw_regions draw_regions_along",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",

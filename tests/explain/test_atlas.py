@@ -99,10 +99,10 @@ def test_facts_in_words():
 def test_pictures(tmp_path):
     page = draw_infos(list(INFOS.values()), tmp_path / "page.png")
     assert page.read_bytes().startswith(PNG)
-    one = sh.plot_activations(tmp_path / "one.svg", ["RReLU"], measure=False)
+    one = sh.draw_activations(tmp_path / "one.svg", ["RReLU"], measure=False)
     assert "mean slope" in one.read_text() or one.stat().st_size > 5000
     with pytest.raises(sh.FileError):
-        sh.plot_activations(tmp_path / "one.nonsense", ["ReLU"], measure=False)
+        sh.draw_activations(tmp_path / "one.nonsense", ["ReLU"], measure=False)
 
 
 def run(*arguments):

@@ -324,7 +324,7 @@ def test_trained_networks_approximate(tmp_path):
     assert [known.units for known in info.interpolants] == [8]
     # h² max|f''| / 8 with h = 1/8 and max|f''| = 4 π²
     assert 0 < info.interpolants[0].largest <= np.pi**2 / 2 / 64
-    assert sh.plot_approximation(info, tmp_path / "a.png").read_bytes().startswith(PNG)
+    assert sh.draw_approximation(info, tmp_path / "a.png").read_bytes().startswith(PNG)
 
 
 # --- pictures, commands, mistakes ----------------------------------------------------------------
@@ -335,10 +335,10 @@ def test_pictures(tmp_path):
     for outputs in (1, 2, 3):
         net = sh.mlp([4], outputs)
         info = sh.regions(net, drawn(net, (2,)), BOX)
-        assert sh.plot_regions(info, tmp_path / "r.png", data=data).read_bytes().startswith(PNG)
+        assert sh.draw_regions(info, tmp_path / "r.png", data=data).read_bytes().startswith(PNG)
     line = sh.regions_along(net, drawn(net, (2,)), [0.0, 0.0], [1.0, 1.0])
-    assert sh.plot_regions_along(line, tmp_path / "l.png").read_bytes().startswith(PNG)
-    assert sh.plot_folding(tmp_path / "f.png", depth=2).read_bytes().startswith(PNG)
+    assert sh.draw_regions_along(line, tmp_path / "l.png").read_bytes().startswith(PNG)
+    assert sh.draw_folding(tmp_path / "f.png", depth=2).read_bytes().startswith(PNG)
 
 
 def command(*arguments):
@@ -376,7 +376,7 @@ WEIGHTS = drawn(SMALL, (2,))
         (lambda: sh.regions(SMALL, WEIGHTS, BOX).at((9.0, 0.0)), "to lie in"),
         (lambda: sh.regions_along(SMALL, WEIGHTS, [0.0, 1.0], [0.0]), "two inputs of one shape"),
         (lambda: sh.regions_along(SMALL, WEIGHTS), "two inputs of one shape"),
-        (lambda: sh.plot_regions(sh.regions(SMALL, WEIGHTS, BOX), "x.png", output=4), "needs an output from 0 to 0, got 4"),
+        (lambda: sh.draw_regions(sh.regions(SMALL, WEIGHTS, BOX), "x.png", output=4), "needs an output from 0 to 0, got 4"),
         (lambda: sh.region_bounds([], 2), "one layer or more"),
         (lambda: sh.region_bounds([3, 0], 2), "one layer or more"),
         (lambda: sh.folding_net(0), "needs a whole number >= 1"),

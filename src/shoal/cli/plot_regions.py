@@ -79,7 +79,7 @@ def regions(
     """
     from shoal.explain.moons import two_moons
     from shoal.explain.regions import regions as find
-    from shoal.explain.regions_page import plot_regions
+    from shoal.explain.regions_page import draw_regions
     from shoal.train.model import Model
 
     data = None
@@ -90,7 +90,7 @@ def regions(
         info = _made(widths, activation, seed, trained, box or MOONS, most)
         _say_bounds(widths, activation)
     click.echo(info.text)
-    click.echo(str(plot_regions(info, out, output=output, data=data)))
+    click.echo(str(draw_regions(info, out, output=output, data=data)))
 
 
 def _made(
@@ -155,9 +155,9 @@ def _say_bounds(widths: tuple[int, ...], activation: str) -> None:
 )
 def folding(out: str, depth: int, folds: int) -> None:
     """How layers fold a line and a plane, so that depth multiplies the pieces."""
-    from shoal.explain.folding import plot_folding
+    from shoal.explain.folding import draw_folding
 
-    click.echo(str(plot_folding(out, depth, folds)))
+    click.echo(str(draw_folding(out, depth, folds)))
 
 
 @click.command()
@@ -186,8 +186,8 @@ def approximation(
     """How well trained networks of ReLUs approximate FUNCTION on [0, 1], by width and depth."""
     from shoal.explain import tables
     from shoal.explain.approximation import approximation as approximate
-    from shoal.explain.approximation_page import approximation_table, plot_approximation
+    from shoal.explain.approximation_page import approximation_table, draw_approximation
 
     info = approximate(function, widths=widths, depths=depths, seeds=seeds, epochs=epochs)
     click.echo(tables.text(approximation_table(info)))
-    click.echo(str(plot_approximation(info, out)))
+    click.echo(str(draw_approximation(info, out)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLOURS = ("#1f4e79", "#d1603d", "#5b8c5a", "#8e6c8a")
 
 
-def plot_approximation(info: ApproximationInfo, path: str | Path) -> Path:
+def draw_approximation(info: ApproximationInfo, path: str | Path) -> Path:
     """Draw the networks of each depth beside the function, and the errors by units.
 
     Args:

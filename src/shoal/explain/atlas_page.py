@@ -22,7 +22,7 @@ BELOW = (-4.2, 1.2)
 """For functions that are never positive."""
 
 
-def plot_activations(
+def draw_activations(
     path: str | Path,
     activations: Sequence[Activation | str] | None = None,
     measure: bool = True,

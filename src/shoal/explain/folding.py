@@ -101,7 +101,7 @@ def folding_info(depth: int = 4, folds: int = 2, planes: int = 3) -> FoldingInfo
     )
 
 
-def plot_folding(path: str | Path, depth: int = 4, folds: int = 2) -> Path:
+def draw_folding(path: str | Path, depth: int = 4, folds: int = 2) -> Path:
     """Draw how layers fold a line and a square.
 
     Above, the function of one input by depth. Below, the regions of the unit square, each with the

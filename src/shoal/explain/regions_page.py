@@ -18,7 +18,7 @@ MOST_EDGES = 1500
 CLASSES = ("#1f4e79", "#d1603d", "#5b8c5a", "#8e6c8a", "#c9a227")
 
 
-def plot_regions(
+def draw_regions(
     info: RegionsInfo, path: str | Path, *, output: int = 0, data: Data | None = None,
     title: str = "",
 ) -> Path:  # fmt: skip
@@ -65,7 +65,7 @@ def _one_output(info: RegionsInfo, output: int) -> tuple[Numbers, Numbers]:
         return weight[:, 1] - weight[:, 0], bias[:, 1] - bias[:, 0]
     if not 0 <= output < weight.shape[1]:
         raise RecipeError(
-            "plot_regions(output)",
+            "draw_regions(output)",
             required=f"an output from 0 to {weight.shape[1] - 1}",
             got=str(output),
             remedy="choose another",
@@ -132,7 +132,7 @@ def _frame(axes: Any, info: RegionsInfo, data: Data | None) -> None:
     axes.set_aspect("equal")
 
 
-def plot_regions_along(info: Pieces, path: str | Path, *, title: str = "") -> Path:
+def draw_regions_along(info: Pieces, path: str | Path, *, title: str = "") -> Path:
     """Draw the outputs along a line with their breakpoints, and which units are on beneath.
 
     Args:
