@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from shoal.explain.atlas_page import draw_activations as draw_activations
     from shoal.explain.bounds import region_bounds as region_bounds
     from shoal.explain.curves import draw_curves as draw_curves
-    from shoal.explain.folding import folding_net as folding_net
     from shoal.explain.folding import draw_folding as draw_folding
+    from shoal.explain.folding import folding_net as folding_net
     from shoal.explain.gradcheck import gradcheck as gradcheck
     from shoal.explain.gradients import GradientCheck as GradientCheck
     from shoal.explain.regions import regions as regions

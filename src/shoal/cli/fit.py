@@ -80,6 +80,11 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights and dropout.")
 @click.option(
+    "--signals",
+    is_flag=True,
+    help="Record after each epoch how every layer does: shoal plot health shows it.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False),
     help="Folder for model, record, picture, checkpoints.  [default: runs/NAME, or the next free "
@@ -127,7 +132,8 @@ def _train(data: "Data", folder: Path, options: dict[str, Any]) -> "Run":
     if options["resume"]:
         return resume(folder, data, show=show)[0]
     recipe = _recipe(data, options)
-    return train(recipe, data, seeds=options["seeds"], folder=folder, show=show)
+    chosen = {key: options[key] for key in ("seeds", "signals")}
+    return train(recipe, data, folder=folder, show=show, **chosen)
 
 
 def _recipe(data: "Data", options: dict[str, Any]) -> "Recipe":

@@ -15,6 +15,7 @@ from jax import lax
 from shoal.arrays import Array, Tree
 from shoal.nets import Mode
 from shoal.recipe import Recipe
+from shoal.train import signals
 from shoal.train.member import (
     TRAINING,
     VALIDATION,
@@ -55,29 +56,40 @@ def run_steps(
         count: how many of the S steps to run, int32.
     """
 
-    sharing = Mode(True, devices=work.devices)
-
     def body(s: Array, member: Member) -> Member:
-        rows = sharing.rows(order[s])
-        mask = rows >= 0 if work.ragged else None
-        at = jnp.maximum(rows, 0) if work.ragged else rows
-        batch = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
-        return train_step(recipe, member, Batch(batch.x, batch.t, batch.w, mask), work)
+        return train_step(recipe, member, _batch(data, order[s], work), work)
 
     return lax.fori_loop(0, count, body, member)
 
 
+def _batch(data: Batches, order: Array, work: Work) -> Batch:
+    """The rows of one batch, (B,), -1 for padding; where devices share it, this device's."""
+    rows = Mode(True, devices=work.devices).rows(order)
+    mask = rows >= 0 if work.ragged else None
+    at = jnp.maximum(rows, 0) if work.ragged else rows
+    found = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
+    return Batch(found.x, found.t, found.w, mask)
+
+
 def end_epoch(
-    recipe: Recipe, member: Member, validation: Batches | None, work: Work
+    recipe: Recipe,
+    member: Member,
+    validation: Batches | None,
+    work: Work,
+    seen: dict[str, Array] | None = None,
 ) -> tuple[Member, dict[str, Array]]:
     """The member after the bookkeeping of an epoch, and what people read about it.
 
     The Info of a member that does not train is NaN.
+
+    Args:
+        seen: the signals of the epoch; None for a member that did not train in it.
     """
     running = member.status == Status.RUNNING
     info = _training_info(recipe, member, work)
     if validation is not None:
         info |= _validation_info(recipe, member, validation, work)
+    info |= seen or dict.fromkeys(signals.names(recipe, work), jnp.full((), jnp.nan, work.dtype))
     watched = info["validation_loss"] if validation is not None else info["train_loss"]
     watch = _observe(member.watch, member.epoch, info["train_loss"], watched, recipe)
     improved = watch.best_epoch > member.watch.best_epoch
@@ -192,4 +204,9 @@ def run_epoch(
 ) -> tuple[Member, dict[str, Array]]:
     """``count`` steps and, after them, the end of the epoch."""
     member = run_steps(recipe, member, data, order, count, work)
-    return end_epoch(recipe, member, validation, work)
+    seen: dict[str, Array] = {}
+    if work.signals:
+        window = order[-signals.WINDOW :]
+        batches = [_batch(data, rows, work) for rows in window]
+        seen = signals.read(recipe, member, batches, work)
+    return end_epoch(recipe, member, validation, work, seen)

@@ -35,6 +35,7 @@ def fit(
     checkpoint_every: float = CHECKPOINT_SECONDS,
     keep: int = 3,
     show: bool | str = True,
+    signals: bool = False,
     start_epoch: int = 0,
     settings: Settings | None = None,
 ) -> Run:
@@ -48,6 +49,9 @@ def fit(
         checkpoint_every: seconds between checkpoints; 0 for one after every chunk.
         keep: how many checkpoints stay.
         show: progress: True for what fits the terminal, False for none, "plain", "bar".
+        signals: whether to read, after each epoch, how every layer does (activations, dead units,
+            gradients, updates): columns of the record such as ``relu1:dead``. Costs four more
+            passes over a batch an epoch.
         start_epoch: the global epoch to begin at, to repeat a trial of a larger pool alone.
         settings: layout, devices, streaming; see ``Settings``.
 
@@ -66,7 +70,7 @@ def fit(
             "fit(seeds)", required=Whole(1).text, got=repr(seeds), remedy="leave it out"
         )
     recipes = [recipe.replace(seed=recipe.seed + k) for k in range(seeds)]
-    job = Job(recipes, as_data(data), [seeds], settings or Settings(), start_epoch)
+    job = Job(recipes, as_data(data), [seeds], _settings(settings, signals), start_epoch)
     with progress(show) as line:
         return job.train(Keep(_unused(folder), checkpoint_every, keep), line)[0]
 
@@ -80,6 +84,7 @@ def fit_many(
     checkpoint_every: float = CHECKPOINT_SECONDS,
     keep: int = 3,
     show: bool | str = True,
+    signals: bool = False,
     settings: Settings | None = None,
 ) -> list[Run]:
     """Train many recipes side by side; recipes of one signature share one compiled program.
@@ -87,7 +92,7 @@ def fit_many(
     Args:
         recipes: any.
         slots: members trained at a time; None for as many as memory allows, up to 256 on a CPU.
-        data, folder, checkpoint_every, keep, show, settings: as for ``fit``.
+        data, folder, checkpoint_every, keep, show, signals, settings: as for ``fit``.
 
     Returns:
         one run for each recipe, in their order.
@@ -101,7 +106,7 @@ def fit_many(
         raise RecipeError(
             "fit_many(recipes)", required="a recipe", got="none", remedy="give at least one"
         )
-    job = Job(recipes, as_data(data), [1] * len(recipes), settings or Settings(), 0, slots)
+    job = Job(recipes, as_data(data), [1] * len(recipes), _settings(settings, signals), 0, slots)
     with progress(show) as line:
         return job.train(Keep(_unused(folder), checkpoint_every, keep), line)
 
@@ -138,6 +143,11 @@ def resume(
             line.say(message)
         line.say(f"resuming {folder} from checkpoint {found.number}")
         return job.go_on(found, Keep(Path(folder), checkpoint_every, keep), line)
+
+
+def _settings(settings: Settings | None, signals: bool) -> Settings:
+    found = settings or Settings()
+    return found._replace(signals=True) if signals else found
 
 
 def _check_recipe(value: Any, where: str) -> None:

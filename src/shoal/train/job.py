@@ -169,6 +169,7 @@ class Job:
             "start_epoch": self.start_epoch,
             "slots": self.slots,
             "block_rows": self.settings.block_rows,
+            "signals": self.settings.signals,
             "data": fingerprint(self.data),
             "finished": [i for i, found in enumerate(self.outcomes) if found is not None],
             "group": group,
@@ -193,7 +194,7 @@ class Job:
                 got="other rows or targets",
                 remedy="give the same data in the same order",
             )
-        settings = Settings(block_rows=state["block_rows"])
+        settings = Settings(block_rows=state["block_rows"], signals=state["signals"])
         recipes = describe.from_json(state["recipes"])
         start, slots = state["start_epoch"], state["slots"]
         return Job(recipes, data, state["sizes"], settings, start, slots)

@@ -119,6 +119,7 @@ class Work:
             where all count the same.
         weighted: whether rows carry weights of their own.
         narrow: whether layers compute in bfloat16.
+        signals: whether each epoch reads the health of the layers.
         devices: name of the axis of devices that share each batch, None where none do.
     """
 
@@ -134,6 +135,7 @@ class Work:
     class_weights: tuple[float, ...] = ()
     weighted: bool = False
     narrow: bool = False
+    signals: bool = False
     devices: str | None = None
 
     @property

@@ -45,15 +45,17 @@ class Settings(NamedTuple):
         layout: "batched", "sequential", "divided" (see ``programs``), or "auto" to choose.
         devices: to spread over; None for all.
         block_rows: rows of a block, to stream the training split; None to stream only when needed.
+        signals: whether to read the health of the layers after each epoch (see ``signals``).
     """
 
     layout: str = "auto"
     devices: Sequence[Any] | None = None
     block_rows: int | None = None
+    signals: bool = False
 
 
-def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
-    """The static side of training a recipe on prepared data.
+def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work:
+    """The static side of training a recipe on prepared data, with signals or without.
 
     Raises:
         RecipeError: a batch larger than the training split, or metrics that do not fit the task.
@@ -80,6 +82,7 @@ def plan_work(recipe: Recipe, prepared: Prepared) -> Work:
         class_weights=() if by_class is None else tuple(by_class.tolist()),
         weighted=prepared.data.weights is not None,
         narrow=recipe.precision == "bfloat16",
+        signals=signals,
     )
 
 
@@ -103,7 +106,7 @@ class Pool:
     ) -> None:
         self.template = recipe
         self.settings = settings or Settings()
-        self.work = plan_work(recipe, prepared)
+        self.work = plan_work(recipe, prepared, self.settings.signals)
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
         self.mesh: Mesh = spread(slots, self.settings.devices)
@@ -191,6 +194,13 @@ class Pool:
             block_rows = int(budget / 2 / row_bytes)
         if block_rows is None:
             return Resident(prepared, self.work, order_seed, put)
+        if self.work.signals:
+            raise DeviceError(
+                "signals",
+                required="training data that lies on the device as a whole",
+                got=f"blocks of {block_rows} rows",
+                remedy="leave signals out, or use fewer rows",
+            )
         return Streamed(prepared, self.work, order_seed, put, block_rows)
 
     def _stack(self) -> Recipe:
