@@ -4,8 +4,8 @@ A network becomes a list of steps in the order in which they run: a layer, or th
 Arrays keep the batch as axis 0: x (B, *in), y (B, *out).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ class Step:
         statistics: before the step.
         mode: how it is run: training or not, and the randomness.
         joins: whether it joins branches.
+        worked: what writers computed from the rest, once (see ``once``).
     """
 
     name: str
@@ -81,6 +82,7 @@ class Step:
     statistics: Mapping[str, Any]
     mode: Mode
     joins: bool = False
+    worked: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def x(self) -> Flow:
@@ -93,6 +95,12 @@ class Step:
         if self.joins:
             return f"{self.layer.kind}: the {'branches side by side' if _beside(self) else 'sum'}"
         return repr(self.layer)
+
+    def once(self, word: str, compute: Callable[[], Any]) -> Any:
+        """What ``compute`` gives, computed when it is first asked for."""
+        if word not in self.worked:
+            self.worked[word] = compute()
+        return self.worked[word]
 
     def flow(self, word: str, value: Any, gradient: Any = None) -> Flow:
         """An array inside the layer under a word and the number of the step: ``mean3``."""
