@@ -141,6 +141,21 @@ def call(function: str, *arguments: Expression) -> Expression:
     return Expression(function, parts=arguments)
 
 
+def exponentials(xs: Sequence[Expression]) -> list[Expression]:
+    """e^x of each; where they would overflow, less the largest, which leaves their ratios."""
+    largest = max(x.result() for x in xs)
+    if abs(largest) > 300.0:
+        xs = [x - number(largest) for x in xs]
+    return [call("exp", x) for x in xs]
+
+
+def log_sum(xs: Sequence[Expression]) -> Expression:
+    """ln of the sum of e^x; where that would overflow, the largest x stands outside."""
+    largest = max(x.result() for x in xs)
+    found = call("ln", total(exponentials(xs)))
+    return number(largest) + found if abs(largest) > 300.0 else found
+
+
 def decimal(value: float, digits: int) -> str:
     """A number with at most so many decimals; very small and very large ones by a power of ten.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 
 from shoal.arrays import Numbers, Shape
@@ -99,8 +100,13 @@ class Step:
     def once(self, word: str, compute: Callable[[], Any]) -> Any:
         """What ``compute`` gives, computed when it is first asked for."""
         if word not in self.worked:
-            self.worked[word] = compute()
+            with self.precision():
+                self.worked[word] = compute()
         return self.worked[word]
+
+    def precision(self) -> Any:
+        """A context in which JAX computes in the precision of the step."""
+        return jax.enable_x64(self.y.value.dtype == np.float64)
 
     def flow(self, word: str, value: Any, gradient: Any = None) -> Flow:
         """An array inside the layer under a word and the number of the step: ``mean3``."""

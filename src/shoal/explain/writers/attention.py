@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.explain.expression import Expression, call, number, total
+from shoal.explain.expression import Expression, call, exponentials, number, total
 from shoal.explain.names import Index
 from shoal.explain.step import Flow, Step
 from shoal.explain.writers.pointwise import drawn
@@ -200,8 +200,7 @@ class OfAttention(Writer):
         seen = range(w + 1) if causal else range(p.s.shape[-1])
         if v not in seen:
             return number(0.0)
-        largest = number(max(p.s.value[b, h, w, u] for u in seen))
-        powers = [call("exp", p.s.at(b, h, w, u) - largest) for u in seen]
+        powers = exponentials([p.s.at(b, h, w, u) for u in seen])
         return powers[v] / total(powers)
 
     def _taken(self, s: Step, i: Index) -> Expression:

@@ -8,7 +8,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from shoal.explain.expression import Expression, call, number, symbol, total
+import jax.numpy as jnp
+
+from shoal.explain.expression import (
+    Expression,
+    call,
+    exponentials,
+    log_sum,
+    number,
+    symbol,
+    total,
+)
 from shoal.explain.names import Index
 from shoal.explain.step import Step
 from shoal.explain.writers.writer import Inner, Rule, Writer, constant, rule, slope
@@ -178,11 +188,12 @@ class OfRReLU(OfPointwise):
     """A slope for each number, drawn while training."""
 
     def _slopes(self, s: Step) -> Any:
-        import jax.numpy as jnp
-
         # The slope of the negative side is what the layer makes of -1, turned round.
-        ones = jnp.ones(s.x.shape, s.x.value.dtype)
-        return -s.layer.apply({}, {}, -ones, s.mode)[0]
+        def compute() -> Any:
+            ones = jnp.ones(s.x.shape, s.x.value.dtype)
+            return -s.layer.apply({}, {}, -ones, s.mode)[0]
+
+        return s.once("slopes", compute)
 
     def inner(self, s: Step) -> list[Inner]:
         """The slopes."""
@@ -233,9 +244,8 @@ class OfSoftmax(Writer):
         return [rule("{dx} = {y} ⊙ ({dy} - sum over the row of {dy} ⊙ {y})", **arrays)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``; the largest number is taken off, so that nothing overflows."""
-        largest = number(max(s.x.value[c] for c in self._row(s, i)))
-        powers = [call("exp", s.x.at(*c) - largest) for c in self._row(s, i)]
+        """As ``Writer``."""
+        powers = exponentials([s.x.at(*c) for c in self._row(s, i)])
         return powers[i[-1]] / total(powers)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
@@ -258,9 +268,7 @@ class OfLogSoftmax(OfSoftmax):
 
     def forward(self, s: Step, i: Index) -> Expression:
         """As ``Writer``."""
-        largest = number(max(s.x.value[c] for c in self._row(s, i)))
-        powers = [call("exp", s.x.at(*c) - largest) for c in self._row(s, i)]
-        return s.x.at(*i) - largest - call("ln", total(powers))
+        return s.x.at(*i) - log_sum([s.x.at(*c) for c in self._row(s, i)])
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
         """As ``Writer``."""

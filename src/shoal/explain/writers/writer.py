@@ -97,6 +97,11 @@ class Writer:
 
 def local_derivatives(s: Step, name: str | None, i: Index) -> Numbers:
     """dy/dx_i for every output, shape of y; by a parameter where it is named."""
+    with s.precision():
+        return _local_derivatives(s, name, i)
+
+
+def _local_derivatives(s: Step, name: str | None, i: Index) -> Numbers:
     x = jnp.asarray(s.x.value)
     flat = {path: jnp.asarray(flow.value) for path, flow in s.weights.items()}
     like = _nest(s.weights)
