@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
     from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.explain.explaining import explain as explain
+    from shoal.explain.trace import Trace as Trace
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -151,6 +153,8 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.curves": "draw_curves",
+    "shoal.explain.explaining": "explain",
+    "shoal.explain.trace": "Trace",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
@@ -175,6 +179,7 @@ _HOMES = {
     "shoal.train.run": "Run",
 }
 _MODULES = {"data", "zoo"}
+_VERBS = {"explain"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -183,8 +188,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'shoal' has no attribute {name!r}")
-    module = importlib.import_module(_HOME[name])
-    value = module if name in _MODULES else getattr(module, name)
+    module = importlib.import_module(f"shoal.{name}" if name in _VERBS else _HOME[name])
+    value = module if name in _MODULES | _VERBS else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -110,7 +110,7 @@ def _trace(
     (own,) = pull((jnp.zeros_like(value), jnp.ones_like(each)))
     loss = _objective(recipe, made[-1].y, (t, each, weights, m, value, own))
     update, moved = None, member
-    if training:
+    if training and jax.tree.leaves(member.parameters):
         moved = train_step(recipe, member, batch, work)
         update = _update(recipe, asked, made, member, moved, float(m))
     usual = 9 if recipe.precision == "float64" else 6
@@ -203,6 +203,8 @@ def _passed(
 
 def _noted(recipe: Recipe, made: tuple[Step, ...], training: bool) -> tuple[str, ...]:
     notes = [] if training else ["layers run as in prediction; there is no update"]
+    if not any(step.weights for step in made):
+        notes.append("the network has no parameters; there is no update")
     alone = made[0].x.value.shape[0] == 1
     if training and alone and any(step.layer.kind == "BatchNorm" for step in made):
         notes.append(

@@ -66,13 +66,28 @@ class Question:
         if self.parameters is None:
             return member
         dtype = self.recipe.dtype
-        given = jax.tree.map(lambda a: jax.numpy.asarray(a, dtype), self.parameters)
+        given = _arrays(self.parameters, dtype)
         check_tree(given, member.parameters, "the parameters")
         statistics = member.statistics
         if self.statistics is not None:
-            statistics = jax.tree.map(lambda a: jax.numpy.asarray(a, dtype), self.statistics)
+            statistics = _arrays(self.statistics, dtype)
             check_tree(statistics, member.statistics, "the statistics")
         return member._replace(parameters=given, statistics=statistics)
+
+
+def _arrays(tree: Tree, dtype: Any) -> Tree:
+    """A nest of arrays or lists of numbers as JAX arrays of one precision."""
+    try:
+        return jax.tree.map(
+            lambda a: jax.numpy.asarray(a, dtype), tree, is_leaf=lambda a: isinstance(a, list)
+        )
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            "the parameters",
+            required="a nest of dictionaries with arrays of numbers",
+            got=str(error).split("\n", 1)[0],
+            remedy="take them from net.init(key, in_shape)",
+        ) from error
 
 
 def check_tree(given: Tree, wanted: Tree, thing: str) -> None:

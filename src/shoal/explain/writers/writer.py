@@ -164,7 +164,8 @@ class _Printed:
         shape = self.shaped.shape[::-1] if turned else self.shaped.shape
         if self.latex:
             size = r" \times ".join(map(str, shape)) or "1"
-            return rf"\underset{{{size}}}{{{self.shaped.latex}{r'^{\top}' if turned else ''}}}"
+            mark = r"^{\top}" if turned else ""
+            return rf"\underset{{{size}}}{{{self.shaped.latex}{mark}}}"
         return f"{self.shaped.text}{'^T' if turned else ''} {shape_text(shape)}"
 
 
