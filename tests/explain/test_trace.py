@@ -11,6 +11,7 @@ import pytest
 
 import shoal as sh
 from shoal.arrays import flatten
+from shoal.explain.running import QUICK
 from shoal.explain.updates import UPDATES
 from shoal.explain.writers.table import WRITERS, writer
 from shoal.nets import Layer, Mode
@@ -29,19 +30,19 @@ def trace_of(layer, in_shape, training=True, rows=3, precision="float64", **sett
     width = net.output_shape(in_shape)[0]
     recipe = sh.Recipe(net, loss="half_squared_error", precision=precision, **settings)
     x, t = rng.normal(size=(rows, *in_shape)), rng.normal(size=(rows, width))
-    with jax.enable_x64(precision == "float64"):
-        parameters, statistics = net.init(jax.random.key(5), in_shape, recipe.dtype)
-        parameters = jax.tree.map(lambda w: disturbed(w, rng), parameters)
-        statistics = jax.tree.map(lambda w: disturbed(w, rng), statistics)
+    parameters, statistics = weights_of(net, in_shape, recipe.dtype, rng)
     trace = sh.explain(
         recipe, x, t, parameters=parameters, statistics=statistics, training=training
     )
     return trace, whole_gradient(recipe, parameters, statistics, x, t, training)
 
 
-def disturbed(w, rng):
-    """Weights of which none is 0 or 1 by chance."""
-    return w + jnp.asarray(rng.uniform(0.1, 0.3, size=w.shape), w.dtype)
+def weights_of(net, in_shape, dtype, rng):
+    """Random parameters and statistics, none of them 0 or 1 by chance; variances are positive."""
+    with jax.enable_x64(dtype == np.float64):
+        like = jax.eval_shape(lambda: net.init(jax.random.key(0), in_shape, dtype))
+    parameters = jax.tree.map(lambda w: rng.normal(scale=0.5, size=w.shape).astype(dtype), like[0])
+    return parameters, jax.tree.map(lambda w: rng.uniform(0.5, 2, w.shape).astype(dtype), like[1])
 
 
 def whole_gradient(recipe, parameters, statistics, x, t, training=True):
@@ -55,7 +56,8 @@ def whole_gradient(recipe, parameters, statistics, x, t, training=True):
             z, _ = recipe.body.apply(parameters, statistics, x, Mode(training, key))
             return jnp.mean(recipe.loss.per_example(z, t))
 
-        value, (dw, dx) = jax.value_and_grad(objective, (0, 1))(parameters, x)
+        program = jax.jit(jax.value_and_grad(objective, (0, 1))).lower(parameters, x)
+        value, (dw, dx) = program.compile(compiler_options=QUICK)(parameters, x)
         return float(value), flatten(dw, "."), np.asarray(dx)
 
 

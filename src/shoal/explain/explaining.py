@@ -10,23 +10,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from shoal.arrays import Array, Tree, flatten
+from shoal.arrays import Numbers, Tree, flatten
 from shoal.errors import RecipeError
 from shoal.explain.names import Names, classic, classic_possible
 from shoal.explain.objective import Objective
-from shoal.explain.passes import Draft, Passes, Signal, on_host, places, steps
+from shoal.explain.passes import Draft, on_host, steps
 from shoal.explain.question import Question, question
+from shoal.explain.running import Ran, run
 from shoal.explain.step import Flow, Step
 from shoal.explain.trace import Trace
 from shoal.explain.updates import UPDATES, Changed, Update, flat_memory
 from shoal.losses import Loss
-from shoal.nets import Mode, Net
+from shoal.nets import Net
 from shoal.optim.optimiser import Optimiser
 from shoal.recipe import Recipe
 from shoal.train.member import Member
 from shoal.train.model import Model
 from shoal.train.run import Run
-from shoal.train.step import Batch, row_weights, squared_norm, step_key, train_step
+from shoal.train.step import squared_norm
 
 
 def explain(
@@ -88,34 +89,17 @@ def explain(
 def _trace(
     asked: Question, training: bool, after: Trace | None, names: str, digits: int | None
 ) -> Trace:
-    recipe, work = asked.recipe, asked.work()
-    member = asked.member(None if after is None else after.after)
-    mode = Mode(training, step_key(recipe, member) if training else None, narrow=work.narrow)
-    layers, passes = places("", recipe.body.layers), Passes()
-    x, t = jnp.asarray(asked.x), jnp.asarray(asked.t)
-    z, back = passes.sequence(layers, member.parameters, member.statistics, Signal("A0", x), mode)
-    batch = Batch(x, t, None, None)
-    weights = row_weights(batch, work)[1]
-    m = jnp.sum(weights)
-
-    def objective(z: Array) -> tuple[Array, Array]:
-        each = recipe.loss.per_example(z.astype(work.dtype), t)
-        return jnp.sum(each * weights) / m, each
-
-    (value, each), pull = jax.vjp(objective, z.value)
-    (dz,) = pull((jnp.ones_like(value), jnp.zeros_like(each)))
-    back(dz)
-    called = _names(passes.drafts, names, len(asked.x))
-    made = steps(passes.drafts, called)
-    (own,) = pull((jnp.zeros_like(value), jnp.ones_like(each)))
-    loss = _objective(recipe, made[-1].y, (t, each, weights, m, value, own))
-    update, moved = None, member
-    if training and jax.tree.leaves(member.parameters):
-        moved = train_step(recipe, member, batch, work)
-        update = _update(recipe, asked, made, member, moved, float(m))
+    recipe, member = asked.recipe, asked.member(None if after is None else after.after)
+    ran = run(asked, member, training)
+    made = steps(ran.drafts, _names(ran.drafts, names, len(asked.x)))
+    update = None
+    if ran.moved is not None:
+        update = _update(asked, made, member, ran.moved, float(ran.m))
+    notes = asked.notes + _noted(recipe, made, training)
     usual = 9 if recipe.precision == "float64" else 6
-    return Trace(recipe, made, loss, update, asked.notes + _noted(recipe, made, training),
-                 usual if digits is None else digits, moved)  # fmt: skip
+    shown = usual if digits is None else digits
+    loss = _objective(recipe, made[-1].y, asked.t, ran)
+    return Trace(recipe, made, loss, update, notes, shown, ran.moved or member)
 
 
 def _names(drafts: list[Draft], names: str, rows: int) -> Names:
@@ -136,32 +120,31 @@ def _names(drafts: list[Draft], names: str, rows: int) -> Names:
     return classic(drafts) if names == "classic" else Names()
 
 
-def _objective(recipe: Recipe, z: Flow, found: Any) -> Objective:
-    t, each, weights, m, value, own = map(on_host, found)
+def _objective(recipe: Recipe, z: Flow, t: Numbers, ran: Ran) -> Objective:
     special = {
         ("t", index): f"target_{name.split('_', 1)[-1]}"
         for (symbol, index), name in z.names.special.items()
         if symbol == z.symbol
     }
     called = Names({**z.names.special, **special})
-    predictions = on_host(recipe.loss.predictions(jnp.asarray(z.value)))
     return Objective(
         loss=recipe.loss,
         z=z,
-        p=Flow("p", predictions, None, called),
+        p=Flow("p", on_host(ran.predictions), None, called),
         targets=Flow("t", t, None, called),
-        each=Flow("L", each, None, Names()),
-        weights=weights,
-        m=float(m),
-        value=float(value),
-        own=own,
+        each=Flow("L", on_host(ran.each), None, Names()),
+        weights=on_host(ran.weights),
+        m=float(ran.m),
+        value=float(ran.value),
+        own=on_host(ran.own),
     )
 
 
 def _update(
-    recipe: Recipe, asked: Question, made: tuple[Step, ...], before: Member, moved: Member, m: float
+    asked: Question, made: tuple[Step, ...], before: Member, moved: Member, m: float
 ) -> Update:
     """What the step of the training did to each array of parameters."""
+    recipe = asked.recipe
     decays = flatten(recipe.body.decays(asked.work().in_shape))
     old, new = flatten(before.parameters), flatten(moved.parameters)
     flows = {flow.path: flow for step in made for flow in step.weights.values()}

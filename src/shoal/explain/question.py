@@ -14,7 +14,7 @@ import numpy as np
 from shoal.arrays import Array, Numbers, Tree, flatten, times
 from shoal.data.preparation import BALANCED
 from shoal.errors import DataError, RecipeError, ShapeError, did_you_mean
-from shoal.nets import Net
+from shoal.nets import Net, compose
 from shoal.optim.schedules import ConstantRate
 from shoal.recipe import Recipe
 from shoal.train.member import Member, Work, start
@@ -62,24 +62,31 @@ class Question:
         """The network before the step: as given, drawn, or as an earlier step left it."""
         if after is not None:
             return after
-        member = start(self.recipe, self.work())
+        recipe, work = self.recipe, self.work()
         if self.parameters is None:
-            return member
-        dtype = self.recipe.dtype
-        given = _arrays(self.parameters, dtype)
-        check_tree(given, member.parameters, "the parameters")
-        statistics = member.statistics
+            drawn: Member = jax.jit(lambda: start(recipe, work))()
+            return drawn
+        like: Member = jax.eval_shape(lambda: start(recipe, work))
+        given = _arrays(self.parameters, recipe.dtype)
+        check_tree(given, like.parameters, "the parameters")
+        starts = compose.statistics(recipe.body.inside(work.in_shape))
+        statistics = jax.tree.map(lambda s: np.full(s.shape, s.start, recipe.dtype), starts)
         if self.statistics is not None:
-            statistics = _arrays(self.statistics, dtype)
-            check_tree(statistics, member.statistics, "the statistics")
-        return member._replace(parameters=given, statistics=statistics)
+            statistics = _arrays(self.statistics, recipe.dtype)
+            check_tree(statistics, like.statistics, "the statistics")
+        rate, decays = np.asarray(recipe.optimiser.learning_rate, recipe.dtype), recipe.body.decays
+        optimiser = recipe.optimiser.transformation(rate, decays(work.in_shape))
+        still = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), like)
+        return still._replace(
+            parameters=given, statistics=statistics, optimiser=optimiser.init(given)
+        )
 
 
 def _arrays(tree: Tree, dtype: Any) -> Tree:
-    """A nest of arrays or lists of numbers as JAX arrays of one precision."""
+    """A nest of arrays or lists of numbers in one precision."""
     try:
         return jax.tree.map(
-            lambda a: jax.numpy.asarray(a, dtype), tree, is_leaf=lambda a: isinstance(a, list)
+            lambda a: np.asarray(a, dtype), tree, is_leaf=lambda a: isinstance(a, list)
         )
     except (TypeError, ValueError) as error:
         raise ShapeError(
