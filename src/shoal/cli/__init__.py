@@ -10,6 +10,7 @@ import sys
 import click
 
 from shoal.cli.demo import demo
+from shoal.cli.explain import explain
 from shoal.cli.fit import fit
 from shoal.cli.predict import predict
 from shoal.cli.summary import summary
@@ -24,10 +25,11 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal predict runs/houses/model.safetensors new.csv
+    shoal explain --example                          every number of one step of training
     """
 
 
-for command in (demo, fit, summary, predict):
+for command in (demo, fit, summary, predict, explain):
     cli.add_command(command)
 
 

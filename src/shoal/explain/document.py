@@ -217,7 +217,8 @@ def loss_section(trace: "Trace", everything: bool = False, most: int = MOST_NUMB
     if objective.makes_probabilities():
         items += _cells(objective.p, objective.prediction, False, most)
     for b in rows if len(rows) <= most else [0]:
-        items += [Working(name, e, e.result()) for name, e in objective.terms(b)]
+        if objective.z.shape[1] <= most:
+            items += [Working(name, e, e.result()) for name, e in objective.terms(b)]
         items.append(Working(objective.each.at(b).name, objective.example(b),
                              float(objective.each.value[b])))  # fmt: skip
     items.append(Working(Name("E", "E"), objective.total(), objective.value))
