@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, seed
+from hypothesis import strategies as st
 
 import shoal as sh
 from shoal.arrays import flatten
@@ -18,6 +20,7 @@ from shoal.nets import Layer, Mode
 from shoal.train.step import step_key
 
 from contracts.tables import ACTIVATIONS, LAYERS, LOSSES, OPTIMISERS, targets_for
+from test_random_nets import nets, networks
 
 MOST_CELLS = 14
 """Numbers of each array whose formula is worked out."""
@@ -294,3 +297,47 @@ def test_the_update_is_that_of_a_training():
         near(array, trained[path], 1e-9, path)
     gathered = jax.tree.map(lambda a: a[0], run.model.statistics)["batchnorm1"]["mean"]
     near(trace.after.statistics["batchnorm1"]["mean"], gathered, 1e-12, "running mean")
+
+
+# --- random networks -----------------------------------------------------------------------------
+
+
+def random_network(index):
+    """A network with its loss, of those that are also compared with PyTorch."""
+    found = []
+
+    @seed(5000 + index)
+    @networks(1)
+    @given(data=st.data())
+    def run(data):
+        act = list(ACTIVATIONS.values())[index % len(ACTIVATIONS)]
+        found.append((*data.draw(nets(act)), data.draw(st.sampled_from(["float64", "float32"]))))
+
+    run()
+    loss = list(LOSSES.values())[index % len(LOSSES)]
+    return (*found[0], loss)
+
+
+def check_random(index):
+    net, in_shape, precision, loss = random_network(index)
+    rng = np.random.default_rng(index)
+    recipe = sh.Recipe(net, loss=loss, optimiser=sh.Adam(0.01), precision=precision)
+    x, t = rng.normal(size=(3, *in_shape)), targets_for(loss, 3, 3, rng)
+    parameters, statistics = weights_of(recipe.body, in_shape, recipe.dtype, rng)
+    trace = sh.explain(recipe, x, t, parameters=parameters, statistics=statistics)
+    tolerance = 1e-9 if precision == "float64" else 1e-6
+    agree(trace, whole_gradient(recipe, parameters, statistics, x, t), tolerance)
+    if precision == "float64":  # in float32 some formulas lose digits that the layers keep
+        formulas_hold(trace, 1e-8)
+        updates_hold(trace, 1e-6)  # where a gradient is nearly 0, Adam divides by it
+
+
+@pytest.mark.parametrize("index", range(20))
+def test_random_networks(index):
+    check_random(index)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(20, 200))
+def test_more_random_networks(index):
+    check_random(index)

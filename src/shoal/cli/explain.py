@@ -26,7 +26,7 @@ if TYPE_CHECKING:
               help="Which network of an ensemble.")
 @click.option("--predicting", is_flag=True, help="Run layers as in prediction, without an update.")
 @click.option("--numbers", type=click.IntRange(1),
-              help="Write arrays of up to so many numbers out; by default 12.")
+              help="Write arrays of up to so many numbers out; by default 12, in large networks 3.")
 @click.option("--digits", type=click.IntRange(1, 17), help="Decimals; by default 9, float32 6.")
 @click.option("--out", type=click.Path(dir_okay=False),
               help="File to write the whole working to: .html, .md, .json or .txt.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shoal.explain import document
 from shoal.explain.document import Note, Section, Working
-from shoal.explain.expression import Expression, Name, symbol, total
+from shoal.explain.expression import Expression, Name, decimal, symbol, total
 from shoal.explain.names import Index
 from shoal.explain.step import Flow, Step
 from shoal.explain.writers.table import writer
@@ -36,7 +36,7 @@ def weight_sections(trace: "Trace", flow: Flow, i: Index) -> list[Section]:
         for part in _slopes(formula)[:MOST_FACTORS]:
             factors += _derivative(trace, step, part)
     title = f"{own.name.text.removeprefix('dE/d')}, {flow.path}{list(i)}"
-    about = f"{flow.path} is a part of {step.text}; it is {flow.value[i]:.9g}."
+    about = f"{flow.path} is a part of {step.text}; it is {decimal(flow.value[i], trace.digits)}."
     found = [Section(title, (Working(own.name, formula, own.value), Note(about)), 1)]
     if factors:
         found.append(Section("The factors", tuple(_once(factors))))

@@ -23,8 +23,11 @@ from shoal.explain.writers.writer import Rule, shape_text
 if TYPE_CHECKING:
     from shoal.explain.trace import Trace
 
-MOST_NUMBERS = 12
-"""Arrays with more numbers are shown by a sample."""
+MOST_NUMBERS, FEW_NUMBERS = 12, 3
+"""Arrays with more numbers are shown by a sample: in small networks, and in large ones."""
+
+SMALL = 400
+"""Numbers in all arrays of a small network."""
 
 CORNER = (4, 6)
 """Rows and columns of a sample."""

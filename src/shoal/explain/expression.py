@@ -60,7 +60,7 @@ class Expression:
     def show(self, style: Style) -> str:
         """The expression in a style."""
         if self.kind == "number":
-            return decimal(self.value, 12)
+            return f"{self.value:.12g}"
         if self.kind == "symbol":
             if style.digits is not None:
                 return decimal(self.value, style.digits)
@@ -157,7 +157,7 @@ def log_sum(xs: Sequence[Expression]) -> Expression:
 
 
 def decimal(value: float, digits: int) -> str:
-    """A number with at most so many decimals; very small and very large ones by a power of ten.
+    """A number with at most so many decimals; where these say little, by a power of ten.
 
     >>> decimal(0.5932699921, 9), decimal(0.75, 9), decimal(1.5e-9, 9), decimal(-0.0, 3)
     ('0.593269992', '0.75', '1.5e-09', '0')
@@ -165,7 +165,7 @@ def decimal(value: float, digits: int) -> str:
     value = float(value)
     if not np.isfinite(value):
         return str(value)
-    if value != 0 and not 1e-5 <= abs(value) < 1e7:
+    if value != 0 and not 10.0 ** -max(2, digits - 3) <= abs(value) < 1e7:
         mantissa, exponent = f"{value:.{max(1, digits - 1)}e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
     text = f"{value:.{digits}f}"
@@ -194,7 +194,7 @@ def _sum(e: Expression, style: Style) -> str:
         dots = r"\dots" if style.latex else "..."
         shown.insert(-1, dots)
         count = rf"\;[{len(e.parts)}\text{{ terms}}]" if style.latex else f" [{len(e.parts)} terms]"
-        return "(" + " + ".join(shown) + count + ")"
+        return " + ".join(shown) + count
     return " + ".join(shown)
 
 
@@ -212,7 +212,7 @@ def _quotient(e: Expression, style: Style) -> str:
     above, below = e.parts
     if style.latex:
         return rf"\frac{{{above.show(style)}}}{{{below.show(style)}}}"
-    return f"{_inside(above, style, 2)} / {_inside(below, style, 2)}"
+    return f"{_inside(above, style, 1)} / {_inside(below, style, 2)}"
 
 
 def _power(e: Expression, style: Style) -> str:
@@ -275,6 +275,7 @@ OPERATIONS = {
     "cosh": _function("cosh", np.cosh, latex=r"\cosh\left(@\right)"),
     "sigmoid": _function("σ", lambda a: 1.0 / (1.0 + np.exp(-a)), latex=r"\sigma\left(@\right)"),
     "Phi": _function("Φ", lambda a: 0.5 * math.erfc(-a * math.sqrt(0.5)), latex=r"\Phi\left(@\right)"),
+    "positive": _function("positive", lambda a: float(a > 0), "[@ > 0]", r"\left[@ > 0\right]"),
     "clip": _function("clip", lambda x, low, high: min(max(x, low), high)),
 }  # fmt: skip
 """Operation -> how it is printed and worked out; a new function is a row here."""

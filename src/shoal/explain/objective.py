@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.explain.expression import Expression, Name, call, log_sum, number, symbol, total
+from shoal.explain.expression import (
+    Expression,
+    Name,
+    call,
+    exponentials,
+    log_sum,
+    number,
+    symbol,
+    total,
+)
 from shoal.explain.names import Index
 from shoal.explain.step import Flow
 
@@ -190,7 +199,8 @@ class Objective:
         """The formula of a probability."""
         b, k = i
         row = [self.z.at(b, c) for c in range(self.z.shape[1])]
-        return call("exp", row[k] - log_sum(row))
+        powers = exponentials(row)
+        return powers[k] / total(powers)
 
     def terms(self, b: int) -> list[tuple[Name, Expression]]:
         """The named terms of the loss of an example that is a sum over outputs; else none."""
@@ -239,7 +249,8 @@ class Objective:
         share = self.weights[b] / self.m
         if share == 1.0:
             return own
-        return number(self.weights[b]) * own / number(self.m)
+        weighed = own if self.weights[b] == 1.0 else number(self.weights[b]) * own
+        return weighed / number(self.m)
 
     def _own_slope(self, b: int, k: int) -> Expression:
         """The formula of dL_b/dz[b,k]."""

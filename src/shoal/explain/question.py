@@ -196,8 +196,20 @@ def _of_model(
     own = held[0] if parameters is None else parameters
     gathered = held[1] if statistics is None else statistics
     weights = () if model.targets.weights is None else tuple(map(float, model.targets.weights))
-    notes = ("the optimiser starts anew: a model keeps its weights, not the optimiser's memory",)
+    notes = (
+        "A0 is the encoded input: scaled as in training",
+        *_answers(model, targets),
+        "the optimiser starts anew: a model keeps its weights, not the optimiser's memory",
+    )
     return _asked(recipe, inputs, targets, own, gathered, weights, notes)
+
+
+def _answers(model: Model, codes: Numbers) -> tuple[str, ...]:
+    """Which class each code means, for a few examples."""
+    if not model.classes or codes.ndim != 1:
+        return ()
+    few = (f"of example {b} class {c}, {model.classes[int(c)]!r}" for b, c in enumerate(codes[:4]))
+    return (f"the answer is {', '.join(few)}",)
 
 
 def _one_row(x: Any, rank: int) -> Any:

@@ -233,10 +233,13 @@ class Trace:
 
         Args:
             numbers: arrays with at most so many are written out number by number; larger ones are
-                shown by a corner, their statistics and one number.
+                shown by a corner, their statistics and one number. By default 12, and 3 in a
+                network of more than 400 numbers.
         """
-        most = document.MOST_NUMBERS if numbers is None else numbers
-        return tuple(document.sections(self, most))
+        if numbers is None:
+            size = sum(array.size for array in self.arrays().values())
+            numbers = document.MOST_NUMBERS if size <= document.SMALL else document.FEW_NUMBERS
+        return tuple(document.sections(self, numbers))
 
     def __str__(self) -> str:
         return text.render(self.sections(), self.digits)

@@ -46,7 +46,7 @@ def _leaky(x: Expression, inclination: Expression) -> Pair:
 
 
 def _relu(layer: Any, x: Expression, y: Expression) -> Pair:
-    return call("max", x, ZERO), ONE if x.result() > 0 else ZERO
+    return call("max", x, ZERO), call("positive", x)
 
 
 def _exponential(x: Expression, y: Expression, alpha: Any, beside: Any = 1.0) -> Pair:
