@@ -154,6 +154,8 @@ def test_public_functions_and_classes_are_documented():
         "clip", "check", "text", "accepts", "clean", "say", "show", "width", "out_shape",
         "bytes", "axes", "recipe", "disturbed", "inside", "check_inputs",
         "joined", "step", "absorbs", "form", "searches", "check_targets",
+        "rules", "back_rules", "inner", "forward", "backward", "gradient", "local",
+        "at", "back_at", "taken", "gates", "bias", "bias_at",
     }  # fmt: skip
     bare = [
         name

@@ -96,7 +96,9 @@ def formulas_hold(trace, tolerance=1e-9):
             same(wrote.forward(step, i), step.y.value, i, tolerance, step.y.symbol)
         for number, flow in enumerate(step.inputs):
             for i in cells(flow.value):
-                same(wrote.backward(step, number, i), flow.gradient, i, tolerance, f"d{flow.symbol}")
+                same(
+                    wrote.backward(step, number, i), flow.gradient, i, tolerance, f"d{flow.symbol}"
+                )
         for name, flow in step.weights.items():
             for i in cells(flow.value):
                 same(wrote.gradient(step, name, i), flow.gradient, i, tolerance, f"d{flow.symbol}")
@@ -157,7 +159,9 @@ class Cubed(Layer):
         return (x @ parameters["weight"].T) ** 3 + parameters["bias"][None, :], {}
 
 
-@pytest.mark.parametrize("layer", [Cubed(), sh.Sequential(Cubed(), sh.Tanh())], ids=["alone", "nested"])
+@pytest.mark.parametrize(
+    "layer", [Cubed(), sh.Sequential(Cubed(), sh.Tanh())], ids=["alone", "nested"]
+)
 def test_a_layer_of_ones_own(layer):
     trace, whole = trace_of(layer, (3,))
     agree(trace, whole, 1e-9)

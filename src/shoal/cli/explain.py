@@ -14,26 +14,60 @@ if TYPE_CHECKING:
 @click.argument("model", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.argument("source", required=False)
 @click.option("--example", is_flag=True, help="The classic 2-2-2 network, without a file.")
-@click.option("--row", "rows", multiple=True, type=click.IntRange(0), default=(0,),
-              show_default="0", help="Row of SOURCE, counted from 0; repeat it for a batch.")
+@click.option(
+    "--row",
+    "rows",
+    multiple=True,
+    type=click.IntRange(0),
+    default=(0,),
+    show_default="0",
+    help="Row of SOURCE, counted from 0; repeat it for a batch.",
+)
 @click.option("--target", help="Column of SOURCE that holds the answer.")
 @click.option("--answer", multiple=True, help="The answer itself, one for each row.")
-@click.option("--weight", "names", multiple=True,
-              help="One number by its name, with the chain rule: w5, dense1.weight[3,1], Z1[0,2].")
+@click.option(
+    "--weight",
+    "names",
+    multiple=True,
+    help="One number by its name, with the chain rule: w5, dense1.weight[3,1], Z1[0,2].",
+)
 @click.option("--layer", "layers", multiple=True, help="One layer by its name, such as dense1.")
 @click.option("--optimiser", help="Explain the update by this optimiser, such as sgd.")
-@click.option("--member", type=click.IntRange(0), default=0, show_default=True,
-              help="Which network of an ensemble.")
+@click.option(
+    "--member",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Which network of an ensemble.",
+)
 @click.option("--predicting", is_flag=True, help="Run layers as in prediction, without an update.")
-@click.option("--numbers", type=click.IntRange(1),
-              help="Write arrays of up to so many numbers out; by default 12, in large networks 3.")
+@click.option(
+    "--numbers",
+    type=click.IntRange(1),
+    help="Write arrays of up to so many numbers out; by default 12, in large networks 3.",
+)
 @click.option("--digits", type=click.IntRange(1, 17), help="Decimals; by default 9, float32 6.")
-@click.option("--out", type=click.Path(dir_okay=False),
-              help="File to write the whole working to: .html, .md, .json or .txt.")
-def explain(model: str | None, source: str | None, example: bool, rows: tuple[int, ...],
-            target: str | None, answer: tuple[str, ...], names: tuple[str, ...],
-            layers: tuple[str, ...], optimiser: str | None, member: int, predicting: bool,
-            numbers: int | None, digits: int | None, out: str | None) -> None:
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    help="File to write the whole working to: .html, .md, .json or .txt.",
+)
+def explain(
+    model: str | None,
+    source: str | None,
+    example: bool,
+    rows: tuple[int, ...],
+    target: str | None,
+    answer: tuple[str, ...],
+    names: tuple[str, ...],
+    layers: tuple[str, ...],
+    optimiser: str | None,
+    member: int,
+    predicting: bool,
+    numbers: int | None,
+    digits: int | None,
+    out: str | None,
+) -> None:
     """Show every number of one training step: forward, loss, backward, update.
 
     MODEL is a file of shoal fit. SOURCE is a CSV or Parquet file, an .npy array, or built-in data:
@@ -52,7 +86,9 @@ def explain(model: str | None, source: str | None, example: bool, rows: tuple[in
 
         trace = classic(digits or 9)
     else:
-        trace = _of_model(model, source, rows, target, answer, optimiser, member, predicting, digits)
+        trace = _of_model(
+            model, source, rows, target, answer, optimiser, member, predicting, digits
+        )
     _show(trace, (*names, *layers), numbers, out)
 
 
@@ -67,8 +103,14 @@ def _check_alone(model: str | None, optimiser: str | None, predicting: bool) -> 
 
 
 def _of_model(
-    model: str | None, source: str | None, rows: tuple[int, ...], target: str | None,
-    answer: tuple[str, ...], optimiser: str | None, member: int, predicting: bool,
+    model: str | None,
+    source: str | None,
+    rows: tuple[int, ...],
+    target: str | None,
+    answer: tuple[str, ...],
+    optimiser: str | None,
+    member: int,
+    predicting: bool,
     digits: int | None,
 ) -> "Trace":
     """The trace of a model on rows of data.
@@ -100,7 +142,11 @@ def _show(trace: "Trace", names: tuple[str, ...], numbers: int | None, out: str 
 
 
 def _examples(
-    trained: "Model", source: str, rows: tuple[int, ...], target: str | None, answer: tuple[str, ...]
+    trained: "Model",
+    source: str,
+    rows: tuple[int, ...],
+    target: str | None,
+    answer: tuple[str, ...],
 ) -> tuple[Any, Any]:
     """Raw inputs and answers of the rows.
 
@@ -108,6 +154,8 @@ def _examples(
         click.UsageError: no answer, or more than one place of it.
         DataError: a row that there is not, a table without the column.
     """
+    import numpy as np
+
     from shoal.data.builtin import BY_NAME
 
     if answer and len(answer) != len(rows):
@@ -117,7 +165,7 @@ def _examples(
         chosen = _checked(rows, len(data), source)
         raw = data.targets[chosen]
         known = [data.classes[code] for code in raw] if data.classes else raw
-        return data.rows(chosen), list(answer) or known
+        return data.rows(np.array(chosen)), list(answer) or known
     if Path(source).suffix == ".npy":
         from shoal.cli.predict import _inputs
 
@@ -129,7 +177,11 @@ def _examples(
 
 
 def _of_table(
-    trained: "Model", source: str, rows: tuple[int, ...], target: str | None, answer: tuple[str, ...]
+    trained: "Model",
+    source: str,
+    rows: tuple[int, ...],
+    target: str | None,
+    answer: tuple[str, ...],
 ) -> tuple[Any, Any]:
     from shoal.data.tables import read_frame
     from shoal.errors import DataError, did_you_mean
@@ -150,7 +202,10 @@ def _of_table(
     values = chosen[target].to_list()
     if any(value is None for value in values):
         raise DataError(
-            f"column {target!r}", required="an answer in the row", got="none", remedy="give --answer"
+            f"column {target!r}",
+            required="an answer in the row",
+            got="none",
+            remedy="give --answer",
         )
     return chosen, values
 

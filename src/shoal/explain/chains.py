@@ -69,9 +69,7 @@ def _owner(trace: "Trace", flow: Flow) -> tuple[Step, str]:
     )
 
 
-def _dense(
-    trace: "Trace", step: Step, name: str, i: Index
-) -> tuple[Expression, list[Working]]:
+def _dense(trace: "Trace", step: Step, name: str, i: Index) -> tuple[Expression, list[Working]]:
     """The product of three factors for each example, and the working of each."""
     terms, factors = [], list[Working]()
     weight = step.weights[name].at(*i).name
@@ -114,7 +112,7 @@ def _local_symbol(step: Step, cell: Index, local: Expression) -> Expression:
 
 def _above(trace: "Trace", y: Flow, cell: Index) -> list[Working]:
     """The working of dE/dy: through the activation after it, where there is one."""
-    above, local = _through(trace, y, cell)
+    local = _through(trace, y, cell)[1]
     if local is None:
         return [trace.slope_working(y.symbol, cell)]
     step, _ = trace.takers(y.symbol)[0]

@@ -1,14 +1,13 @@
 """The working as a document: sections of formulas, numbers and notes, before it is printed.
 
-    Section    a title and what stands under it
-    Rule       a formula of whole arrays, with their shapes
-    Working    one number: its formula, the formula with values, the result
-    Sample     an array that is too large to write out: a corner and its statistics
-    Note       a sentence
+Section    a title and what stands under it
+Rule       a formula of whole arrays, with their shapes
+Working    one number: its formula, the formula with values, the result
+Sample     an array that is too large to write out: a corner and its statistics
+Note       a sentence
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,47 +71,6 @@ class Section(NamedTuple):
     title: str
     items: tuple[Item, ...]
     level: int = 2
-
-
-@dataclass(frozen=True)
-class Story:
-    """What a name of a trace stands for. Print it to read it.
-
-    Attributes:
-        sections: the working.
-        digits: decimals of its text.
-    """
-
-    sections: tuple[Section, ...]
-    digits: int
-
-    @property
-    def workings(self) -> tuple[Working, ...]:
-        """The numbers in it, the one that was asked for first."""
-        items = (item for section in self.sections for item in section.items)
-        return tuple(item for item in items if isinstance(item, Working))
-
-    @property
-    def result(self) -> float:
-        """The number that was asked for: of a weight, the derivative of E by it."""
-        return self.workings[0].result
-
-    def __str__(self) -> str:
-        from shoal.explain import text
-
-        return text.render(self.sections, self.digits)
-
-    def markdown(self) -> str:
-        """The working as Markdown with LaTeX."""
-        from shoal.explain import markdown
-
-        return markdown.render(self.sections, self.digits)
-
-    def html(self) -> str:
-        """The working as one HTML page."""
-        from shoal.explain import html
-
-        return html.render(self.sections, self.digits)
 
 
 # --- the whole document --------------------------------------------------------------------------
@@ -216,7 +174,9 @@ def loss_section(trace: "Trace", everything: bool = False, most: int = MOST_NUMB
     items: list[Item] = [Note(f"{objective.loss!r}: {objective.text}.")]
     if objective.targets.value.size <= most:
         targets = objective.targets
-        items += [Working(targets.at(*i).name, None, float(targets.value[i])) for i in targets.cells()]
+        items += [
+            Working(targets.at(*i).name, None, float(targets.value[i])) for i in targets.cells()
+        ]
     if objective.makes_probabilities():
         items += _cells(objective.p, objective.prediction, False, most)
     for b in rows if len(rows) <= most else [0]:
@@ -293,5 +253,3 @@ def sample(symbol: str, values: Numbers) -> Sample:
         "norm": float(np.sqrt((wide**2).sum())),
     }
     return Sample(symbol, tuple(values.shape), flat[:rows, :columns], statistics)
-
-

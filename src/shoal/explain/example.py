@@ -20,9 +20,9 @@ WEIGHTS = {
 }
 INPUTS, TARGETS, RATE = [0.05, 0.10], [0.01, 0.99], 0.5
 ABOUT_BIASES = (
-    "texts on this example have one bias for both units of a layer and leave it as it is; here each "
-    "unit has its own (b1_h1, b1_h2, b2_o1, b2_o2), which learns: the numbers of this step are the "
-    "same, the new biases are more"
+    "texts on this example have one bias for both units of a layer and leave it as it is; here "
+    "each unit has its own (b1_h1, b1_h2, b2_o1, b2_o2), which learns: the other numbers of this "
+    "step are the same"
 )
 
 

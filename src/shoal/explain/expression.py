@@ -41,6 +41,9 @@ class Name(NamedTuple):
     latex: str
 
 
+NAMELESS = Name("", "")
+
+
 @dataclass(frozen=True)
 class Expression:
     """A constant, a symbol with its value, or an operation on expressions.
@@ -54,7 +57,7 @@ class Expression:
 
     kind: str
     value: float = 0.0
-    name: Name = Name("", "")
+    name: Name = NAMELESS
     parts: tuple["Expression", ...] = ()
 
     def show(self, style: Style) -> str:
@@ -274,7 +277,7 @@ OPERATIONS = {
     "tanh": _function("tanh", np.tanh, latex=r"\tanh\left(@\right)"),
     "cosh": _function("cosh", np.cosh, latex=r"\cosh\left(@\right)"),
     "sigmoid": _function("σ", lambda a: 1.0 / (1.0 + np.exp(-a)), latex=r"\sigma\left(@\right)"),
-    "Phi": _function("Φ", lambda a: 0.5 * math.erfc(-a * math.sqrt(0.5)), latex=r"\Phi\left(@\right)"),
+    "Phi": _function("Φ", lambda a: 0.5 * math.erfc(-a * math.sqrt(0.5)), latex=r"\Phi(@)"),
     "positive": _function("positive", lambda a: float(a > 0), "[@ > 0]", r"\left[@ > 0\right]"),
     "clip": _function("clip", lambda x, low, high: min(max(x, low), high)),
 }  # fmt: skip

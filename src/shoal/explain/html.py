@@ -20,8 +20,8 @@ details { margin: .1rem 0; } summary { cursor: pointer; }
 summary b { color: #1b6a78; font-weight: 600; }
 details p { margin: .1rem 0 .4rem 1.4rem; overflow-x: auto; white-space: nowrap; }
 .given { margin: .1rem 0 .1rem 1.1rem; }
-table { border-collapse: collapse; margin: .3rem 0 .6rem; } td { padding: .1rem .5rem; text-align: right;
-        border: 1px solid #8884; }
+table { border-collapse: collapse; margin: .3rem 0 .6rem; }
+td { padding: .1rem .5rem; text-align: right; border: 1px solid #8884; }
 .wide { overflow-x: auto; }
 @media (prefers-color-scheme: dark) { summary b { color: #7fd0de; } }
 """

@@ -264,5 +264,3 @@ class Objective:
         name = self.z.names.of(self.z.symbol, (b, k))
         latex = rf"\frac{{\partial L_{{{b}}}}}{{\partial {name.latex}}}"
         return symbol(f"dL[{b}]/d{name.text}", self.own[b, k], latex)
-
-

@@ -78,10 +78,12 @@ class Draft:
 
     @property
     def x_symbol(self) -> str:
+        """The symbol of what goes in."""
         return self.inputs[0].symbol
 
     @property
     def y_symbol(self) -> str:
+        """The symbol of what comes out."""
         return self.y.symbol
 
     @property
@@ -93,12 +95,13 @@ class Draft:
 class Place(NamedTuple):
     """Where a layer stands: its position and name among others, and the path to them."""
 
-    index: int
+    number: int
     name: str
     path: str = ""
 
     @property
     def full(self) -> str:
+        """The whole path of the layer."""
         return f"{self.path}.{self.name}" if self.path else self.name
 
 
@@ -132,7 +135,7 @@ class Passes:
         nest = NESTS.get(type(layer))
         if nest is None:
             return self.single(place, layer, own, statistics, x, mode)
-        inner = mode.enter(place.index) if layer.random else mode
+        inner = mode.enter(place.number) if layer.random else mode
         return nest(self, place, layer, own, statistics, x, inner)
 
     def single(
@@ -142,12 +145,12 @@ class Passes:
 
         def run(own: Tree, x: Array) -> Array:
             held, kept = {place.name: own}, {place.name: statistics}
-            return compose.run_one(place.index, place.name, layer, held, kept, x, mode)[0]
+            return compose.run_one(place.number, place.name, layer, held, kept, x, mode)[0]
 
         value, pull = jax.vjp(run, own, x.value)
         tag = self._tag(layer, x)
         y = Signal(f"{'Z' if isinstance(layer, LINEAR) else 'A'}{tag}", value)
-        inner = mode.enter(place.index) if layer.random else mode
+        inner = mode.enter(place.number) if layer.random else mode
         draft = Draft(place.full, layer, tag, [x], y, own, statistics, inner)
         self.drafts.append(draft)
 
@@ -217,9 +220,7 @@ def _residual(
         projection = layer._projection(x.value.shape[1:], main.value.shape[1:])
         here = Place(0, "shortcut", place.full)
         short, back_short = passes.layer(here, projection, own["shortcut"], {}, x, mode)
-    y, split = passes.join(
-        place, layer, [main, short], lambda parts: reduce(jnp.add, alike(parts))
-    )
+    y, split = passes.join(place, layer, [main, short], lambda parts: reduce(jnp.add, alike(parts)))
 
     def whole(dy: Array) -> Array:
         d_main, d_short = split(dy)
@@ -240,9 +241,7 @@ def _branches(
     y, split = passes.join(place, layer, found, lambda parts: layer.joined(alike(parts)))
 
     def whole(dy: Array) -> Array:
-        return reduce(
-            jnp.add, [back(part) for back, part in zip(backs, split(dy), strict=True)]
-        )
+        return reduce(jnp.add, [back(part) for back, part in zip(backs, split(dy), strict=True)])
 
     return y, whole
 

@@ -74,8 +74,8 @@ class Question:
         if self.statistics is not None:
             statistics = _arrays(self.statistics, recipe.dtype)
             check_tree(statistics, like.statistics, "the statistics")
-        rate, decays = np.asarray(recipe.optimiser.learning_rate, recipe.dtype), recipe.body.decays
-        optimiser = recipe.optimiser.transformation(rate, decays(work.in_shape))
+        rate = jax.numpy.asarray(recipe.optimiser.learning_rate, recipe.dtype)
+        optimiser = recipe.optimiser.transformation(rate, recipe.body.decays(work.in_shape))
         still = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), like)
         return still._replace(
             parameters=given, statistics=statistics, optimiser=optimiser.init(given)
@@ -317,7 +317,10 @@ def _asked(
     recipe.net.layers[0].check_inputs(x)
     if not isinstance(recipe.schedule, ConstantRate):
         rate = recipe.optimiser.learning_rate
-        notes = (*notes, f"the rate is that of the optimiser, {rate:g}, without {recipe.schedule!r}")
+        notes = (
+            *notes,
+            f"the rate is that of the optimiser, {rate:g}, without {recipe.schedule!r}",
+        )
         recipe = recipe.replace(schedule=ConstantRate())
     if recipe.body != recipe.net:
         notes = (*notes, f"the last layer, {recipe.net.layers[-1]!r}, is part of the loss")

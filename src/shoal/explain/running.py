@@ -16,7 +16,7 @@ from shoal.nets import Mode
 from shoal.train.member import Member
 from shoal.train.step import Batch, row_weights, step_key, train_step
 
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+QUICK: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 """How CPUs compile; other devices have options of their own."""
 
 

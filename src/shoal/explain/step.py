@@ -39,6 +39,7 @@ class Flow:
 
     @property
     def shape(self) -> Shape:
+        """Of the array, the batch included."""
         return tuple(self.value.shape)
 
     def at(self, *index: int) -> Expression:

@@ -7,8 +7,8 @@ from shoal.explain.expression import Expression, decimal
 from shoal.explain.writers.writer import Rule, shape_text
 
 HOW_TO_SEE_ALL = (
-    "Large arrays are shown by a corner and one number. trace[\"Z1[0,3]\"] or --weight NAME works out "
-    "any number; .json holds all."
+    'Large arrays are shown by a corner and one number: trace["Z1[0,3]"] or --weight NAME works '
+    "out any number, numbers= or --numbers writes out larger arrays, .json holds all."
 )
 
 

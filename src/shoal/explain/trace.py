@@ -1,10 +1,10 @@
 """Trace: every number of one training step as plain data, and each of them by its name.
 
-    trace["w5"]                     a weight: the chain rule, the factors, the update
-    trace["dense1.weight[3,1]"]     the same by its place in the tree
-    trace["Z1[0,3]"]                a number of the forward pass; "dE/dZ1[0,3]" its derivative
-    trace["Z1"], trace["dense1"]    an array, a layer
-    trace["E"]                      the loss
+trace["w5"]                     a weight: the chain rule, the factors, the update
+trace["dense1.weight[3,1]"]     the same by its place in the tree
+trace["Z1[0,3]"]                a number of the forward pass; "dE/dZ1[0,3]" its derivative
+trace["Z1"], trace["dense1"]    an array, a layer
+trace["E"]                      the loss
 """
 
 import json
@@ -18,11 +18,12 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.errors import DataError, FileError, did_you_mean
 from shoal.explain import chains, document, html, markdown, plain, text
-from shoal.explain.document import Section, Story, Working
+from shoal.explain.document import Section, Working
 from shoal.explain.expression import total
 from shoal.explain.names import Index, index_text, parse
 from shoal.explain.objective import Objective
 from shoal.explain.step import Flow, Step
+from shoal.explain.story import Story
 from shoal.explain.updates import Update
 from shoal.explain.writers.table import writer
 from shoal.explain.writers.writer import Formula, Inner
@@ -158,7 +159,8 @@ class Trace:
     def slope_working(self, symbol: str, i: Index) -> Working:
         """One number of the backward pass."""
         flow = self.flow(symbol)
-        assert flow is not None and flow.gradient is not None
+        assert flow is not None
+        assert flow.gradient is not None
         formula, own = self.slope_formula(symbol), flow.slope(*i)
         return Working(own.name, formula(i) if formula else None, own.value)
 

@@ -104,7 +104,6 @@ class OfAttention(Writer):
         return y if bias is None else y + bias.value
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, w = self.parts(s), s.weights
         found = []
         for part, letter in LETTERS.items():
@@ -125,7 +124,6 @@ class OfAttention(Writer):
         return rule("{y} = {x} · {w:T} + {b}", b=bias, **arrays)
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, w = self.parts(s), s.weights
         q, k, v = (slope(flow) for flow in (p.q, p.k, p.v))
         do, ds = slope(p.o), slope(p.s)
@@ -143,7 +141,9 @@ class OfAttention(Writer):
         for part in (*LETTERS, "output"):
             dz, x = self._ends(s, part)
             dw = slope(w[f"{part}/weight"])
-            found.append(rule("{dw} = sum over rows and positions of {dz} · {x}", dw=dw, dz=slope(dz), x=x))
+            found.append(
+                rule("{dw} = sum over rows and positions of {dz} · {x}", dw=dw, dz=slope(dz), x=x)
+            )
         return found
 
     def _ends(self, s: Step, part: str) -> tuple[Flow, Flow]:
@@ -242,11 +242,9 @@ class OfAttention(Writer):
         return total([p.p.at(b, h, u, v) * p.o.slope(b, u, c) for u in range(p.p.shape[-1])])
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return self._product(s, "output", i)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         b, w, c = i
         p, terms = self.parts(s), []
         for name, letter in LETTERS.items():
@@ -255,7 +253,6 @@ class OfAttention(Writer):
         return total(terms)
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         part, kind = name.split("/")
         y, x = self._ends(s, part)
         places = list(np.ndindex(*x.shape[:2]))

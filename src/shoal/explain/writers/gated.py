@@ -29,14 +29,12 @@ class OfLSTM(OfRecurrent):
         return np.concatenate([bias[:u], s.weights["forget_bias"].value, bias[u:]])
 
     def bias_at(self, s: Step, j: int) -> Expression:
-        """As ``OfRecurrent``."""
         u = self._units(s)
         if u <= j < 2 * u:
             return s.weights["forget_bias"].at(j - u)
         return s.weights["bias"].at(j if j < u else j - u)
 
     def at(self, s: Step, inputs: Numbers, before: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         net = inputs + before["h"] @ s.weights["recurrent_weight"].value.T
         ni, nf, ng, no = np.split(net, 4, axis=-1)
         i, f, g, o = _sigmoid(ni), _sigmoid(nf), np.tanh(ng), _sigmoid(no)
@@ -44,7 +42,6 @@ class OfLSTM(OfRecurrent):
         return {"net": net, "i": i, "f": f, "g": g, "o": o, "c": c, "h": o * np.tanh(c)}
 
     def back_at(self, s: Step, here: Arrays, before: Arrays, dy: Any, taken: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         dh = dy + taken.get("h", 0.0)
         i, f, g, o, bent = here["i"], here["f"], here["g"], here["o"], np.tanh(here["c"])
         dc = dh * o * (1.0 - bent**2) + taken.get("c", 0.0)
@@ -55,14 +52,14 @@ class OfLSTM(OfRecurrent):
         return slopes | {"net": np.concatenate(parts, axis=-1)}
 
     def taken(self, s: Step, there: Arrays, slopes: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         back = slopes["net"] @ s.weights["recurrent_weight"].value
         return {"h": back, "c": slopes["c"] * there["f"]}
 
     def gates(self, s: Step) -> list[Rule]:
-        """As ``OfRecurrent``."""
         p = self.parts(s)
-        found = [rule("{i}, {f}, {o} = σ of their parts of {net}", **_some(p, "i", "f", "o", "net"))]
+        found = [
+            rule("{i}, {f}, {o} = σ of their parts of {net}", **_some(p, "i", "f", "o", "net"))
+        ]
         found.append(rule("{g} = tanh of its part of {net}", **_some(p, "g", "net")))
         found.append(rule("{c} = {f} ⊙ c before + {i} ⊙ {g}", **_some(p, "c", "f", "i", "g")))
         return [*found, rule("{h} = {o} ⊙ tanh({c})", **_some(p, "h", "o", "c"))]
@@ -167,7 +164,6 @@ class OfGRU(OfRecurrent):
         return s.weights["recurrent_weight"].value[2 * self._units(s) :]
 
     def at(self, s: Step, inputs: Numbers, before: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         u, h = self._units(s), before["h"]
         gates = inputs[:, : 2 * u] + h @ s.weights["recurrent_weight"].value[: 2 * u].T
         r, z = _sigmoid(gates[:, :u]), _sigmoid(gates[:, u:])
@@ -181,7 +177,6 @@ class OfGRU(OfRecurrent):
         return {"net": net, "r": r, "z": z, "m": m, "n": n, "h": (1.0 - z) * n + z * h}
 
     def back_at(self, s: Step, here: Arrays, before: Arrays, dy: Any, taken: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         r, z, n, m, h = here["r"], here["z"], here["n"], here["m"], before["h"]
         dh = dy + taken.get("h", 0.0)
         dz, dn = dh * (h - n), dh * (1.0 - z)
@@ -195,7 +190,6 @@ class OfGRU(OfRecurrent):
         return {"h": dh, "z": dz, "n": dn, "r": dr, "m": dm, "net": net}
 
     def taken(self, s: Step, there: Arrays, slopes: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         u = self._units(s)
         gates = slopes["net"][:, : 2 * u] @ s.weights["recurrent_weight"].value[: 2 * u]
         inner = (
@@ -204,7 +198,6 @@ class OfGRU(OfRecurrent):
         return {"h": gates + inner + slopes["h"] * there["z"]}
 
     def gates(self, s: Step) -> list[Rule]:
-        """As ``OfRecurrent``."""
         p, w = self.parts(s), s.weights
         found = [rule("{r}, {z} = σ of their parts of {net}", **_some(p, "r", "z", "net"))]
         if self._after_product(s):
@@ -314,10 +307,7 @@ class OfGRU(OfRecurrent):
         return total([p["net"].slope(*at, j) * p["m"].at(*at, u) for at in places])
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         if name == "recurrent_bias":
             places = list(np.ndindex(*s.x.shape[:2]))
             return total([self.parts(s)["m"].slope(*at, i[0]) for at in places])
         return super().gradient(s, name, i)
-
-

@@ -1,4 +1,4 @@
-"""Writers of joins: the sum of branches (Residual, Add), or their channels side by side (Concat)."""
+"""Writers of joins: the sum of branches (Residual, Add), or their channels in a row (Concat)."""
 
 import numpy as np
 
@@ -16,21 +16,17 @@ class OfSum(Writer):
     """y = x0 + x1 + ...; the derivative goes to each of them as it is."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         terms = _terms(s)
         return [rule("{y} = " + " + ".join(f"{{{name}}}" for name in terms), y=s.y, **terms)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         slopes = (slope(flow) for flow in s.inputs)
         return [rule("{dx} = {dy}", dx=_part(dx, s), dy=slope(s.y)) for dx in slopes]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return total([flow.at(*i) for flow in s.inputs])
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.y.slope(*i)
 
 
@@ -38,13 +34,11 @@ class OfConcat(Writer):
     """The channels of the branches one after another; each takes its own part of the derivative."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         terms = _terms(s)
         inside = ", ".join(f"{{{name}}}" for name in terms)
         return [rule("{y} = channels of " + inside + " side by side", y=s.y, **terms)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         found, ends = [], np.cumsum([0, *(flow.shape[-1] for flow in s.inputs)])
         for flow, low, high in zip(s.inputs, ends[:-1], ends[1:], strict=True):
             template = "{dx} = channels " + f"{low} to {high - 1}" + " of {dy}"
@@ -52,7 +46,6 @@ class OfConcat(Writer):
         return found
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         channel = i[-1]
         for flow in s.inputs:
             if channel < flow.shape[-1]:
@@ -61,7 +54,6 @@ class OfConcat(Writer):
         raise AssertionError("an index within the output")
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         before = sum(flow.shape[-1] for flow in s.inputs[:part])
         return s.y.slope(*i[:-1], before + i[-1])
 

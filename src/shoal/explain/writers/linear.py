@@ -26,14 +26,12 @@ class OfDense(Writer):
     """Z = X W^T + b."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         if "bias" in s.weights:
             arrays = {"z": s.y, "x": s.x, "w": s.weights["weight"], "b": s.weights["bias"]}
             return [rule("{z} = {x} · {w:T} + {b}", **arrays)]
         return [rule("{z} = {x} · {w:T}", z=s.y, x=s.x, w=s.weights["weight"])]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         w, dz = s.weights["weight"], slope(s.y)
         found = [
             rule("{dw} = {dz:T} · {x}", dw=slope(w), dz=dz, x=s.x),
@@ -44,19 +42,16 @@ class OfDense(Writer):
         return found
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         b, u = i
         w = s.weights["weight"]
         terms = [w.at(u, d) * s.x.at(b, d) for d in range(w.shape[1])]
         return total([*terms, s.weights["bias"].at(u)] if "bias" in s.weights else terms)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         (b, d), w = i, s.weights["weight"]
         return total([s.y.slope(b, u) * w.at(u, d) for u in range(w.shape[0])])
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         rows, u = range(s.y.shape[0]), i[0]
         if name == "bias":
             return total([s.y.slope(b, u) for b in rows])
@@ -161,7 +156,6 @@ class OfConv(Writer):
     """One output cell is the sum over the window that it sees of input times weight."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         w = s.weights["weight"]
         template = "{z} = sum over the taps of {w} and channels of x · w, x in {x}"
         if "bias" in s.weights:
@@ -169,7 +163,6 @@ class OfConv(Writer):
         return [rule(template, z=s.y, w=w, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         w, dz = s.weights["weight"], slope(s.y)
         found = [rule("{dw} = sum over rows and cells of {dz} · {x}", dw=slope(w), dz=dz, x=s.x)]
         if "bias" in s.weights:
@@ -179,20 +172,17 @@ class OfConv(Writer):
         return [*found, rule(template, dx=slope(s.x), dz=dz, w=w)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         b, cell = i[0], i[1:]
         w = s.weights["weight"]
         terms = [s.x.at(b, *k.x) * w.at(*k.w) for k in Links(s).into(cell, True)]
         return total([*terms, s.weights["bias"].at(i[-1])] if "bias" in s.weights else terms)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         b, cell = i[0], i[1:]
         w = s.weights["weight"]
         return total([s.y.slope(b, *k.y) * w.at(*k.w) for k in Links(s).into(cell, False)])
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         rows = range(s.y.shape[0])
         if name == "bias":
             space = list(np.ndindex(*s.y.shape[1:-1]))
@@ -205,17 +195,14 @@ class OfEmbedding(Writer):
     """The row of the table that a code names."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         v = s.weights["vectors"]
         return [rule("{y} = the row of {v} for each code in {x}", y=s.y, v=v, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         dv, dy = slope(s.weights["vectors"]), slope(s.y)
         return [rule("{dv} = sum of {dy} where a code names the row", dv=dv, dy=dy)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         b, w, f = i
         return s.weights["vectors"].at(int(s.x.value[b, w]), f)
 
@@ -224,7 +211,6 @@ class OfEmbedding(Writer):
         return number(0.0)
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         code, f = i
         named = np.argwhere(s.x.value.astype(int) == code)
         return total([s.y.slope(int(b), int(w), f) for b, w in named])
@@ -234,25 +220,18 @@ class OfPositions(Writer):
     """x plus the vector of the position."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = {x} + {v}", y=s.y, x=s.x, v=s.weights["vectors"])]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         dv, dy = slope(s.weights["vectors"]), slope(s.y)
         first = rule("{dx} = {dy}", dx=slope(s.x), dy=dy)
         return [first, rule("{dv} = sum over rows of {dy}", dv=dv, dy=dy)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.x.at(*i) + s.weights["vectors"].at(*i[1:])
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.y.slope(*i)
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         return total([s.y.slope(b, *i) for b in range(s.y.shape[0])])
-
-

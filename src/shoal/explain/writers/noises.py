@@ -23,14 +23,12 @@ class OfDropout(Writer):
         return found
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         if not s.mode.training:
             return [rule("{y} = {x}, as always while predicting", y=s.y, x=s.x)]
         template = "{y} = {m} ⊙ {x}, M is 0 where dropped and 1 / (1 - rate) elsewhere"
         return [rule(template, y=s.y, m=self.mask(s), x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         if not s.mode.training:
             return [rule("{dx} = {dy}", dx=slope(s.x), dy=slope(s.y))]
         return [rule("{dx} = {m} ⊙ {dy}", dx=slope(s.x), m=self.mask(s), dy=slope(s.y))]
@@ -43,11 +41,9 @@ class OfDropout(Writer):
         return [Inner(mask, lambda i: drawn(mask, i))]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return self.mask(s).at(*i) * s.x.at(*i) if s.mode.training else s.x.at(*i)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return self.mask(s).at(*i) * s.y.slope(*i) if s.mode.training else s.y.slope(*i)
 
 
@@ -65,13 +61,11 @@ class OfNoise(Writer):
         return found
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         if not s.mode.training:
             return [rule("{y} = {x}, as always while predicting", y=s.y, x=s.x)]
         return [rule("{y} = {x} + {n}", y=s.y, x=s.x, n=self.noise(s))]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{dx} = {dy}", dx=slope(s.x), dy=slope(s.y))]
 
     def inner(self, s: Step) -> list[Inner]:
@@ -82,9 +76,7 @@ class OfNoise(Writer):
         return [Inner(noise, lambda i: drawn(noise, i))]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.x.at(*i) + self.noise(s).at(*i) if s.mode.training else s.x.at(*i)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.y.slope(*i)

@@ -18,7 +18,7 @@ from shoal.arrays import Numbers
 from shoal.explain.expression import Expression, call, number, symbol, total
 from shoal.explain.names import Index
 from shoal.explain.step import Flow, Step
-from shoal.explain.writers.writer import Inner, Rule, Writer, constant, rule, slope
+from shoal.explain.writers.writer import Inner, Rule, Shaped, Writer, constant, rule, slope
 
 
 class Parts(NamedTuple):
@@ -97,7 +97,6 @@ class OfNorm(Writer):
         )
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, scale = self.parts(s), s.weights["scale"]
         centre = " - {mean}" if self.centred else ""
         offset = {"offset": s.weights["offset"]} if "offset" in s.weights else {}
@@ -107,13 +106,13 @@ class OfNorm(Writer):
         return [first, rule(last, y=s.y, scale=scale, xhat=p.xhat, **offset)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, dy = self.parts(s), slope(s.y)
         dxhat, r = slope(p.xhat), "√({spread} + epsilon)"
         found = [rule("{d} = {dy} · {scale}", d=dxhat, dy=dy, scale=s.weights["scale"])]
         pulls = "" if self.running(s) else " - {xhat} · {turn} / n"
         pulls = " - {pull} / n" + pulls if pulls and self.centred else pulls
-        arrays = {"dx": slope(s.x), "d": dxhat, "pull": p.pull, "turn": p.turn}
+        arrays: dict[str, Flow | Shaped] = {"dx": slope(s.x), "d": dxhat}
+        arrays |= {"pull": p.pull, "turn": p.turn}
         template = "{dx} = ({d}" + pulls + f") / {r}"
         found.append(rule(template, xhat=p.xhat, spread=p.spread, **arrays))
         ds = slope(s.weights["scale"])
@@ -177,12 +176,10 @@ class OfNorm(Writer):
         return total([p.xhat.slope(*j) * p.xhat.at(*j) for j in self._members(p, k)])
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         scaled = s.weights["scale"].at(i[-1]) * self.parts(s).xhat.at(*i)
         return scaled + s.weights["offset"].at(i[-1]) if "offset" in s.weights else scaled
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         p, k = self.parts(s), self._group(self.parts(s), i)
         inside = p.xhat.slope(*i)
         if not self.running(s):
@@ -193,7 +190,6 @@ class OfNorm(Writer):
         return inside / self._root(s, k)
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         cells = [c for c in s.y.cells() if c[-1] == i[0]]
         if name == "offset":
             return total([s.y.slope(*c) for c in cells])

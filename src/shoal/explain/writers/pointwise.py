@@ -20,8 +20,8 @@ from shoal.explain.expression import (
     total,
 )
 from shoal.explain.names import Index
-from shoal.explain.step import Step
-from shoal.explain.writers.writer import Inner, Rule, Writer, constant, rule, slope
+from shoal.explain.step import Flow, Step
+from shoal.explain.writers.writer import Inner, Rule, Shaped, Writer, constant, rule, slope
 from shoal.nets.rectifiers import SELU_ALPHA, SELU_SCALE
 
 ONE, HALF, ZERO = number(1.0), number(0.5), number(0.0)
@@ -141,16 +141,13 @@ class OfPointwise(Writer):
         return POINTWISE[s.layer.kind](s.layer, s.x.at(*i), s.y.at(*i))
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = " + function_name(s) + "({x})", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         template = "{dx} = {dy} ⊙ " + function_name(s) + "'({x})"
         return [rule(template, dx=slope(s.x), dy=slope(s.y), x=s.x)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return self._pair(s, i)[0]
 
     def local(self, s: Step, i: Index) -> Expression:
@@ -158,7 +155,6 @@ class OfPointwise(Writer):
         return self._pair(s, i)[1]
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.y.slope(*i) * self.local(s, i)
 
 
@@ -235,21 +231,17 @@ class OfSoftmax(Writer):
         return [(*i[:-1], c) for c in range(s.x.shape[-1])]
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = softmax({x}) over the last axis", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
-        arrays = {"dx": slope(s.x), "y": s.y, "dy": slope(s.y)}
+        arrays: dict[str, Flow | Shaped] = {"dx": slope(s.x), "y": s.y, "dy": slope(s.y)}
         return [rule("{dx} = {y} ⊙ ({dy} - sum over the row of {dy} ⊙ {y})", **arrays)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         powers = exponentials([s.x.at(*c) for c in self._row(s, i)])
         return powers[i[-1]] / total(powers)
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         pull = total([s.y.slope(*c) * s.y.at(*c) for c in self._row(s, i)])
         return s.y.at(*i) * (s.y.slope(*i) - pull)
 
@@ -258,19 +250,15 @@ class OfLogSoftmax(OfSoftmax):
     """x_i - ln sum e^x_j over the last axis."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = {x} - ln of the sum of e^x over the last axis", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
-        arrays = {"dx": slope(s.x), "y": s.y, "dy": slope(s.y)}
+        arrays: dict[str, Flow | Shaped] = {"dx": slope(s.x), "y": s.y, "dy": slope(s.y)}
         return [rule("{dx} = {dy} - e^({y}) ⊙ sum over the row of {dy}", **arrays)]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.x.at(*i) - log_sum([s.x.at(*c) for c in self._row(s, i)])
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         pulls = total([s.y.slope(*c) for c in self._row(s, i)])
         return s.y.slope(*i) - call("exp", s.y.at(*i)) * pulls

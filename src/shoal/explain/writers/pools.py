@@ -32,7 +32,9 @@ def seen_by(s: Step, i: Index) -> list[Index]:
         return [(b, c)]
     ranges = []
     for axis, at in zip(s.layer.axes(s.x.shape[1:]), q, strict=True):
-        places = (divmod(at + axis.low - axis.dilation * t, axis.stride) for t in range(axis.kernel))
+        places = (
+            divmod(at + axis.low - axis.dilation * t, axis.stride) for t in range(axis.kernel)
+        )
         ranges.append(sorted({p for p, rest in places if not rest and 0 <= p < axis.out}))
     return [(b, *p, c) for p in each(*ranges)]
 
@@ -41,11 +43,9 @@ class OfMax(Writer):
     """The largest number of the window; its derivative goes to the first cell that holds it."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = the largest number of each window of {x}", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{dx} = {dy} where a cell was chosen, else 0", dx=slope(s.x), dy=slope(s.y))]
 
     def chosen(self, s: Step, o: Index) -> Index:
@@ -53,11 +53,9 @@ class OfMax(Writer):
         return max(window(s, o), key=lambda cell: s.x.value[cell])  # the first of equals
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return call("max", *(s.x.at(*cell) for cell in window(s, i)))
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return total([s.y.slope(*o) for o in seen_by(s, i) if self.chosen(s, o) == i])
 
 
@@ -65,21 +63,17 @@ class OfMean(Writer):
     """The mean of the window."""
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = the mean of each window of {x}", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         template = "{dx} = sum over the windows that see a cell of {dy} / cells of the window"
         return [rule(template, dx=slope(s.x), dy=slope(s.y))]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         cells = window(s, i)
         return total([s.x.at(*cell) for cell in cells]) / number(len(cells))
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         seen = seen_by(s, i)
         return total([s.y.slope(*o) / number(len(window(s, o))) for o in seen])
 
@@ -92,17 +86,13 @@ class OfReshape(Writer):
         return tuple(int(k) for k in np.unravel_index(flat, to))
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{y} = {x} in reading order", y=s.y, x=s.x)]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         return [rule("{dx} = {dy} in reading order", dx=slope(s.x), dy=slope(s.y))]
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.x.at(*self._moved(i, s.y.shape, s.x.shape))
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         return s.y.slope(*self._moved(i, s.x.shape, s.y.shape))

@@ -1,6 +1,6 @@
 """Writers of recurrent layers: the gates of every position, and back through time.
 
-Arrays are (B, W, U): example, position, unit; ``net`` (B, W, gates · U) is what goes into the gates.
+Arrays are (B, W, U): example, position, unit; ``net`` (B, W, gates · U) goes into the gates.
 The position before t in the order of the layer is t - 1, or t + 1 where it goes from the end to the
 start. Formulas are those of ``shoal.nets.recurrent``; through time,
 
@@ -164,17 +164,14 @@ class OfRecurrent(Writer):
         return total(terms)
 
     def forward(self, s: Step, i: Index) -> Expression:
-        """As ``Writer``."""
         h = self.parts(s)["h"]
         return h.at(*i) if len(i) == 3 else h.at(i[0], self.order(s)[-1], i[1])
 
     def backward(self, s: Step, part: int, i: Index) -> Expression:
-        """As ``Writer``."""
         (b, t, c), w, net = i, s.weights["weight"], self.parts(s)["net"]
         return total([net.slope(b, t, j) * w.at(j, c) for j in range(w.shape[0])])
 
     def gradient(self, s: Step, name: str, i: Index) -> Expression:
-        """As ``Writer``."""
         p, places = self.parts(s), list(np.ndindex(*s.x.shape[:2]))
         if name == "weight":
             return total([p["net"].slope(*at, i[0]) * s.x.at(*at, i[1]) for at in places])
@@ -196,7 +193,6 @@ class OfRecurrent(Writer):
     # --- formulas of arrays ----------------------------------------------------------------------
 
     def rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, w = self.parts(s), s.weights
         template = "{net} = {x} · {w:T} + {b} + h before · {r:T}"
         arrays = {"net": p["net"], "x": s.x, "w": w["weight"], "b": w["bias"]}
@@ -210,11 +206,12 @@ class OfRecurrent(Writer):
         return [rule("{h} = tanh({net})", h=p["h"], net=p["net"])]
 
     def back_rules(self, s: Step) -> list[Rule]:
-        """As ``Writer``."""
         p, w = self.parts(s), s.weights
         dnet = slope(p["net"])
         found = [
-            rule("{dh} = {dy} + what the next position hands back", dh=slope(p["h"]), dy=slope(s.y)),
+            rule(
+                "{dh} = {dy} + what the position after hands back", dh=slope(p["h"]), dy=slope(s.y)
+            ),
             rule("{dx} = {dnet} · {w}", dx=slope(s.x), dnet=dnet, w=w["weight"]),
         ]
         over = "{dw} = sum over rows and positions of {dnet} · "
@@ -238,17 +235,14 @@ class OfRNN(OfRecurrent):
     """h_t = tanh(net_t)."""
 
     def at(self, s: Step, inputs: Numbers, before: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         net = inputs + before["h"] @ s.weights["recurrent_weight"].value.T
         return {"net": net, "h": np.tanh(net)}
 
     def back_at(self, s: Step, here: Arrays, before: Arrays, dy: Any, taken: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         dh = dy + taken.get("h", 0.0)
         return {"h": dh, "net": dh * (1.0 - here["h"] ** 2)}
 
     def taken(self, s: Step, there: Arrays, slopes: Arrays) -> Arrays:
-        """As ``OfRecurrent``."""
         return {"h": slopes["net"] @ s.weights["recurrent_weight"].value}
 
     def h(self, s: Step, i: Index) -> Expression:
