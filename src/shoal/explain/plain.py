@@ -73,7 +73,7 @@ def _item(item: Item) -> dict[str, Any]:
         return {"array": item.symbol, "shape": list(item.shape), **facts}
     written = {"name": item.name.text, "result": finite(item.result)}
     if item.formula is not None:
-        written |= {"formula": item.formula.text(), "values": item.formula.values(17)}
+        written |= {"formula": item.formula.text(), "values": item.formula.values(15)}
     return written
 
 
