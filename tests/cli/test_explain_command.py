@@ -3,6 +3,7 @@
 import json
 import sys
 
+import jax
 import numpy as np
 import polars as pl
 import pytest
@@ -21,7 +22,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """A folder with a table and models of it, of iris, and of a regression."""
+    """A folder with a table, models of two of its columns, and one of iris."""
     folder = tmp_path_factory.mktemp("kept")
     rng = np.random.default_rng(0)
     kind = np.array(["fern", "moss", "palm"])[np.arange(60) % 3]
@@ -34,19 +35,25 @@ def kept(tmp_path_factory):
         }
     )
     frame.write_csv(folder / "plants.csv")
-    table = folder / "plants.csv"
-    for name, source, target, drop in (
-        ("kinds", table, "kind", "weight"),
-        ("weights", table, "weight", "kind"),
-        ("iris", "iris", None, None),
-    ):
-        more = ["--target", target, "--drop", drop] if target else []
-        run("fit", source, *more, "--hidden", 3, "--epochs", 1, "--out", folder / name, "--quiet")
+    kinds = sh.data.table(frame.drop("weight"), "kind")
+    weights = sh.data.table(frame.drop("kind"), "weight", task="regression")
+    untrained("cross_entropy", kinds, 3).save(folder / "kinds.safetensors")
+    untrained("mse", weights, 1).save(folder / "weights.safetensors")
+    untrained("cross_entropy", sh.data.iris(), 3).save(folder / "iris.safetensors")
     return folder
 
 
+def untrained(loss, data, outputs):
+    """A model with its encoders fitted and its weights as they are drawn."""
+    recipe = sh.Recipe(sh.mlp([3], outputs), loss=loss)
+    prepared = recipe.prepare(data)
+    drawn = recipe.body.init(jax.random.key(0), data.shape)
+    weights, statistics = jax.tree.map(lambda a: np.asarray(a)[None], drawn)
+    return sh.Model((recipe,), weights, statistics, prepared.inputs, prepared.targets)
+
+
 def model(kept, name):
-    return kept / name / "model.safetensors"
+    return kept / f"{name}.safetensors"
 
 
 def test_the_example():
@@ -90,7 +97,9 @@ def test_the_output_is_what_predict_says(kept, tmp_path):
 
 
 def test_built_in_data_and_arrays(kept, tmp_path):
-    said = run("explain", model(kept, "iris"), "iris", "--row", 60, "--weight", "dense1.weight[0,1]")
+    said = run(
+        "explain", model(kept, "iris"), "iris", "--row", 60, "--weight", "dense1.weight[0,1]"
+    )
     assert "dE/dW1[0,1] = dE/dA1[0,0]" in said
     np.save(tmp_path / "x.npy", sh.data.iris().inputs)
     other = run("explain", model(kept, "iris"), tmp_path / "x.npy", "--row", 60, "--answer",

@@ -150,7 +150,12 @@ def test_json_holds_every_number(example):
 
 
 def test_saving(example, tmp_path):
-    for ending, start in ((".html", "<!DOCTYPE"), (".md", "## One step"), (".json", "{"), (".txt", "One")):
+    for ending, start in (
+        (".html", "<!DOCTYPE"),
+        (".md", "## One step"),
+        (".json", "{"),
+        (".txt", "One"),
+    ):
         path = example.save(tmp_path / f"step{ending}")
         assert path.read_text().startswith(start)
     with pytest.raises(sh.FileError, match=r"an ending of .html, .md, .json, .txt, got '.docx'"):
@@ -160,14 +165,14 @@ def test_saving(example, tmp_path):
 def test_large_arrays_are_shown_by_a_sample():
     rng = np.random.default_rng(0)
     net = sh.Net(sh.Dense(40), sh.ReLU(), sh.Dense(10))
-    trace = sh.explain(net, rng.normal(size=(32, 64)), rng.integers(0, 10, 32), loss="cross_entropy")
+    trace = sh.explain(net, rng.normal(size=(32, 8)), rng.integers(0, 10, 32), loss="cross_entropy")
     said = str(trace)
     assert "dW2 (10, 40) = dZ2^T (10, 32) · A1 (32, 40)" in said
     assert len(said) < 20_000
     values = trace.arrays()["dW2"]
     assert f"largest {values.max():.6f}".rstrip("0") in said
     assert "works out any number" in said.replace("\n", " ")
-    assert len(trace.text(numbers=2000)) > 100_000
+    assert len(trace.text(numbers=20)) > len(said)
 
 
 # --- models --------------------------------------------------------------------------------------
@@ -210,7 +215,9 @@ def test_bfloat16_keeps_the_numbers_of_the_training():
     rng = np.random.default_rng(1)
     trace = sh.explain(recipe, rng.normal(size=(2, 4)), rng.normal(size=(2, 2)))
     assert "bfloat16" in str(trace)
-    plain = sh.explain(recipe, rng.normal(size=(2, 4)), rng.normal(size=(2, 2)), precision="float32")
+    plain = sh.explain(
+        recipe, rng.normal(size=(2, 4)), rng.normal(size=(2, 2)), precision="float32"
+    )
     assert plain.steps[0].y.value.dtype == np.float32
 
 

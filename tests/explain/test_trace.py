@@ -27,11 +27,12 @@ MOST_CELLS = 14
 
 
 def trace_of(layer, in_shape, training=True, rows=3, precision="float64", **settings):
-    """A layer between two others, so that both its sides matter."""
+    """A layer with random weights after one that learns, and the gradient of the whole by JAX."""
     rng = np.random.default_rng(11)
-    net = sh.Net(layer, sh.Flatten())
+    net = sh.Net(sh.PReLU(), layer, sh.Flatten())
     width = net.output_shape(in_shape)[0]
-    recipe = sh.Recipe(net, loss="half_squared_error", precision=precision, **settings)
+    settings |= {"optimiser": "sgd", "precision": precision}  # of which the program is small
+    recipe = sh.Recipe(net, loss="half_squared_error", **settings)
     x, t = rng.normal(size=(rows, *in_shape)), rng.normal(size=(rows, width))
     parameters, statistics = weights_of(net, in_shape, recipe.dtype, rng)
     trace = sh.explain(
@@ -108,6 +109,9 @@ def formulas_hold(trace, tolerance=1e-9):
                 same(inner.forward(i), flow.value, i, tolerance, flow.symbol)
                 if inner.backward is not None:
                     same(inner.backward(i), flow.gradient, i, tolerance, f"d{flow.symbol}")
+        whole = trace.slope_formula(step.y.symbol)
+        for i in cells(step.y.value):
+            same(whole(i), step.y.gradient, i, tolerance, f"d{step.y.symbol}")
         assert wrote.rules(step)
         assert wrote.back_rules(step)
         count += 1

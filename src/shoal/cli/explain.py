@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.IntRange(0),
     default=(0,),
-    show_default="0",
-    help="Row of SOURCE, counted from 0; repeat it for a batch.",
+    help="Row of SOURCE, counted from 0, the default; repeat it for a batch.",
 )
 @click.option("--target", help="Column of SOURCE that holds the answer.")
 @click.option("--answer", multiple=True, help="The answer itself, one for each row.")
