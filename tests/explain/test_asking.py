@@ -258,6 +258,21 @@ def test_mistakes(call, error, said):
         call()
 
 
+@pytest.mark.parametrize(
+    "net, settings",
+    [
+        (sh.Net(sh.Dense(3), sh.Dense(2)), {}),
+        (NET, {"optimiser": "adam"}),
+        (NET, {"precision": "float32"}),
+    ],
+    ids=["net", "optimiser", "precision"],
+)
+def test_going_on_from_another_step(net, settings):
+    first = sh.explain(NET, [1, 2], [1, 2], **HALF)
+    with pytest.raises(sh.RecipeError, match="a trace of the same network"):
+        sh.explain(net, [1, 2], [1, 2], after=first, **HALF, **settings)
+
+
 def test_mistakes_with_a_model(iris):
     run, data = iris
     with pytest.raises(sh.DataError, match="one of the classes .*did you mean 'setosa'"):

@@ -105,9 +105,9 @@ def _head(trace: "Trace") -> Section:
 def _forward(trace: "Trace", step: Step, most: int) -> Iterator[Item]:
     wrote = writer(step)
     yield from wrote.rules(step)
-    for path, flow in step.weights.items():
-        yield Note(f"{flow.symbol} is {flow.path} {shape_text(flow.shape)}")
-        del path
+    if step.weights:
+        told = (f"{w.symbol} is {w.path} {shape_text(w.shape)}" for w in step.weights.values())
+        yield Note(", ".join(told))
     inner = wrote.inner(step)
     for part in inner:
         if part.backward is not None or not part.flow.symbol.startswith(("pull", "turn")):

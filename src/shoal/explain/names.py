@@ -63,7 +63,7 @@ class Names:
         part = f" via {via}" if via else ""
         tag = rf"\Big|_{{\text{{{via}}}}}" if via else ""
         latex = rf"\frac{{\partial E}}{{\partial {name.latex}}}{tag}"
-        return Name(f"dE/d{name.text}{part}", latex.replace("_", r"_") if via else latex)
+        return Name(f"dE/d{name.text}{part}", latex)
 
     def cell(self, name: str) -> Cell | None:
         """The cell that has this own name."""

@@ -60,9 +60,10 @@ class Question:
 
     def member(self, after: Member | None) -> Member:
         """The network before the step: as given, drawn, or as an earlier step left it."""
-        if after is not None:
-            return after
         recipe, work = self.recipe, self.work()
+        if after is not None:
+            _check_after(after, jax.eval_shape(lambda: start(recipe, work)))
+            return after
         if self.parameters is None:
             drawn: Member = jax.jit(lambda: start(recipe, work))()
             return drawn
@@ -95,6 +96,22 @@ def _arrays(tree: Tree, dtype: Any) -> Tree:
             got=str(error).split("\n", 1)[0],
             remedy="take them from net.init(key, in_shape)",
         ) from error
+
+
+def _check_after(after: Member, like: Member) -> None:
+    """Whether an earlier step was one of this recipe.
+
+    Raises:
+        RecipeError: another network, optimiser or precision.
+    """
+    kinds = [jax.tree.map(lambda a: (a.shape, a.dtype), member) for member in (after, like)]
+    if kinds[0] != kinds[1]:
+        raise RecipeError(
+            "explain(after)",
+            required="a trace of the same network, optimiser and precision",
+            got="another",
+            remedy="explain the trace's own recipe: explain(trace.recipe, x, y, after=trace)",
+        )
 
 
 def check_tree(given: Tree, wanted: Tree, thing: str) -> None:
