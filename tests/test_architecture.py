@@ -155,6 +155,8 @@ def test_public_functions_and_classes_are_documented():
         "bytes", "axes", "recipe", "disturbed", "inside", "check_inputs",
         "joined", "step", "absorbs", "form", "searches", "check_targets",
             "arranges", "entries", "every", "tasks",
+        "rules", "back_rules", "inner", "forward", "backward", "gradient", "local",
+        "at", "back_at", "taken", "gates", "bias", "bias_at",
     }  # fmt: skip
     bare = [
         name

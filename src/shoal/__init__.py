@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from shoal.explain.atlas_page import draw_activations as draw_activations
     from shoal.explain.bounds import region_bounds as region_bounds
     from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.explain.explaining import explain as explain
     from shoal.explain.folding import draw_folding as draw_folding
     from shoal.explain.folding import folding_net as folding_net
     from shoal.explain.gradcheck import gradcheck as gradcheck
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from shoal.explain.regions import regions_along as regions_along
     from shoal.explain.regions_page import draw_regions as draw_regions
     from shoal.explain.regions_page import draw_regions_along as draw_regions_along
+    from shoal.explain.trace import Trace as Trace
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -176,6 +178,8 @@ _HOMES = {
     "shoal.explain.gradients": "GradientCheck",
     "shoal.explain.regions": "regions regions_along",
     "shoal.explain.regions_page": "draw_regions draw_regions_along",
+    "shoal.explain.explaining": "explain",
+    "shoal.explain.trace": "Trace",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
@@ -200,6 +204,7 @@ _HOMES = {
     "shoal.train.run": "Run",
 }
 _MODULES = {"data", "zoo"}
+_VERBS = {"explain"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -208,8 +213,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'shoal' has no attribute {name!r}")
-    module = importlib.import_module(_HOME[name])
-    value = module if name in _MODULES else getattr(module, name)
+    module = importlib.import_module(f"shoal.{name}" if name in _VERBS else _HOME[name])
+    value = module if name in _MODULES | _VERBS else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -10,6 +10,7 @@ import sys
 import click
 
 from shoal.cli.demo import demo
+from shoal.cli.explain import explain
 from shoal.cli.fit import fit
 from shoal.cli.gradcheck import gradcheck
 from shoal.cli.plot import plot
@@ -26,10 +27,11 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal predict runs/houses/model.safetensors new.csv
+    shoal explain --example                          every number of one step of training
     """
 
 
-for command in (demo, fit, summary, predict, gradcheck, plot):
+for command in (demo, fit, summary, predict, explain, gradcheck, plot):
     cli.add_command(command)
 
 

@@ -50,7 +50,7 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
     """
     counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
-    mode = Mode(True, _step_key(recipe, member), batch.mask, work.devices, work.narrow)
+    mode = Mode(True, step_key(recipe, member), batch.mask, work.devices, work.narrow)
     m = _size(batch, weights, mode, work)
 
     def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree]]:
@@ -130,7 +130,7 @@ def _size(batch: Batch, weights: Array, mode: Mode, work: Work) -> Array:
     return jnp.maximum(mode.total(jnp.sum(weights)), jnp.finfo(work.dtype).tiny)
 
 
-def _step_key(recipe: Recipe, member: Member) -> Array | None:
+def step_key(recipe: Recipe, member: Member) -> Array | None:
     """Randomness of this step: a function of the member's seed and its own steps alone."""
     if not recipe.body.random:
         return None

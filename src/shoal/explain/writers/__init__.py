@@ -1,0 +1,1 @@
+"""How each kind of layer says its working: formulas with their values."""
