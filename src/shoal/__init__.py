@@ -26,24 +26,24 @@ if TYPE_CHECKING:
     from shoal.errors import RecipeError as RecipeError
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
-    from shoal.explain.approximation import approximation as approximation
-    from shoal.explain.approximation import interpolation_net as interpolation_net
-    from shoal.explain.approximation_page import draw_approximation as draw_approximation
-    from shoal.explain.atlas import ActivationInfo as ActivationInfo
-    from shoal.explain.atlas import activation_infos as activation_infos
-    from shoal.explain.atlas_page import draw_activations as draw_activations
-    from shoal.explain.bounds import region_bounds as region_bounds
-    from shoal.explain.curves import draw_curves as draw_curves
-    from shoal.explain.explaining import explain as explain
-    from shoal.explain.folding import draw_folding as draw_folding
-    from shoal.explain.folding import folding_net as folding_net
-    from shoal.explain.gradcheck import gradcheck as gradcheck
-    from shoal.explain.gradients import GradientCheck as GradientCheck
-    from shoal.explain.regions import regions as regions
-    from shoal.explain.regions import regions_along as regions_along
-    from shoal.explain.regions_page import draw_regions as draw_regions
-    from shoal.explain.regions_page import draw_regions_along as draw_regions_along
-    from shoal.explain.trace import Trace as Trace
+    from shoal.explain.atlas.atlas import ActivationInfo as ActivationInfo
+    from shoal.explain.atlas.atlas import activation_infos as activation_infos
+    from shoal.explain.atlas.atlas_page import draw_activations as draw_activations
+    from shoal.explain.gradcheck.gradcheck import gradcheck as gradcheck
+    from shoal.explain.gradcheck.gradients import GradientCheck as GradientCheck
+    from shoal.explain.pictures.curves import draw_curves as draw_curves
+    from shoal.explain.regions.approximation import approximation as approximation
+    from shoal.explain.regions.approximation import interpolation_net as interpolation_net
+    from shoal.explain.regions.approximation_page import draw_approximation as draw_approximation
+    from shoal.explain.regions.bounds import region_bounds as region_bounds
+    from shoal.explain.regions.folding import draw_folding as draw_folding
+    from shoal.explain.regions.folding import folding_net as folding_net
+    from shoal.explain.regions.regions import regions as regions
+    from shoal.explain.regions.regions import regions_along as regions_along
+    from shoal.explain.regions.regions_page import draw_regions as draw_regions
+    from shoal.explain.regions.regions_page import draw_regions_along as draw_regions_along
+    from shoal.explain.trace.explaining import explain as explain
+    from shoal.explain.trace.trace import Trace as Trace
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -167,19 +167,19 @@ _HOMES = {
     "shoal.data": "data Data Preparation Split",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
-    "shoal.explain.approximation": "approximation interpolation_net",
-    "shoal.explain.approximation_page": "draw_approximation",
-    "shoal.explain.atlas": "ActivationInfo activation_infos",
-    "shoal.explain.atlas_page": "draw_activations",
-    "shoal.explain.bounds": "region_bounds",
-    "shoal.explain.curves": "draw_curves",
-    "shoal.explain.folding": "folding_net draw_folding",
-    "shoal.explain.gradcheck": "gradcheck",
-    "shoal.explain.gradients": "GradientCheck",
-    "shoal.explain.regions": "regions regions_along",
-    "shoal.explain.regions_page": "draw_regions draw_regions_along",
-    "shoal.explain.explaining": "explain",
-    "shoal.explain.trace": "Trace",
+    "shoal.explain.regions.approximation": "approximation interpolation_net",
+    "shoal.explain.regions.approximation_page": "draw_approximation",
+    "shoal.explain.atlas.atlas": "ActivationInfo activation_infos",
+    "shoal.explain.atlas.atlas_page": "draw_activations",
+    "shoal.explain.regions.bounds": "region_bounds",
+    "shoal.explain.pictures.curves": "draw_curves",
+    "shoal.explain.regions.folding": "folding_net draw_folding",
+    "shoal.explain.gradcheck.gradcheck": "gradcheck",
+    "shoal.explain.gradcheck.gradients": "GradientCheck",
+    "shoal.explain.regions.regions": "regions regions_along",
+    "shoal.explain.regions.regions_page": "draw_regions draw_regions_along",
+    "shoal.explain.trace.explaining": "explain",
+    "shoal.explain.trace.trace": "Trace",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",

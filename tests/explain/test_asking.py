@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import shoal as sh
-from shoal.explain.example import classic
-from shoal.explain.expression import call, number, symbol, total
-from shoal.explain.names import Names, parse
+from shoal.explain.trace.example import classic
+from shoal.explain.trace.expression import call, number, symbol, total
+from shoal.explain.trace.names import Names, parse
 
 
 @pytest.fixture(scope="module")

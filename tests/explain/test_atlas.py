@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 import shoal as sh
 from shoal.cli import cli
-from shoal.explain import atlas
-from shoal.explain.atlas_page import draw_infos
-from shoal.explain.costs import measure
+from shoal.explain.atlas import atlas
+from shoal.explain.atlas.atlas_page import draw_infos
+from shoal.explain.atlas.costs import measure
 from shoal.nets import Activation
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import shoal as sh
 from shoal.cli import cli as commands
-from shoal.explain.differences import Verdict, compare
+from shoal.explain.gradcheck.differences import Verdict, compare
 
 from contracts.tables import LAYERS, LOSSES
 

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 import shoal as sh
 from shoal.cli import cli
-from shoal.explain.moons import two_moons
+from shoal.explain.regions.moons import two_moons
 from shoal.nets import Mode
 
 BOX = ((-1.5, 2.0), (-1.0, 1.0))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import shoal as sh
 from shoal.arrays import flatten
-from shoal.explain.running import QUICK
-from shoal.explain.updates import UPDATES
-from shoal.explain.writers.table import WRITERS, writer
+from shoal.explain.trace.running import QUICK
+from shoal.explain.trace.updates import UPDATES
+from shoal.explain.trace.writers.table import WRITERS, writer
 from shoal.nets import Layer, Mode
 from shoal.train.step import step_key
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from shoal.explain.trace import Trace
+    from shoal.explain.trace.trace import Trace
     from shoal.train.model import Model
 
 
@@ -81,7 +81,7 @@ def explain(
     """  # fmt: skip
     if example:
         _check_alone(model, optimiser, predicting)
-        from shoal.explain.example import classic
+        from shoal.explain.trace.example import classic
 
         trace = classic(digits or 9)
     else:
@@ -120,7 +120,7 @@ def _of_model(
     """  # fmt: skip
     if model is None or source is None:
         raise click.UsageError("say a MODEL and a SOURCE of rows, or --example")
-    from shoal.explain.explaining import explain as trace_of
+    from shoal.explain.trace.explaining import explain as trace_of
     from shoal.train.model import Model
 
     trained = Model.load(model)

@@ -95,7 +95,7 @@ def gradcheck(
     """
     from rich.console import Console
 
-    from shoal.explain.gradcheck import gradcheck as check
+    from shoal.explain.gradcheck.gradcheck import gradcheck as check
     from shoal.explain.tables import WIDEST
     from shoal.recipe import Recipe
 

@@ -37,8 +37,9 @@ def activations(
     shoal plot activations LeakyReLU PReLU RReLU --out leaky.png
     shoal plot activations gelu mish --table
     """
-    from shoal.explain import atlas, tables
-    from shoal.explain.atlas_page import draw_infos
+    from shoal.explain import tables
+    from shoal.explain.atlas import atlas
+    from shoal.explain.atlas.atlas_page import draw_infos
 
     infos = atlas.activation_infos(names or None, measure=measure)
     if as_json:

@@ -7,7 +7,7 @@ import click
 from shoal.cli.options import Numbers
 
 if TYPE_CHECKING:
-    from shoal.explain.regions import Box
+    from shoal.explain.regions.regions import Box
 
 BENT = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "hard_sigmoid": "HardSigmoid"}
 FUNCTIONS = ("sine", "square", "runge", "wiggle", "step")
@@ -77,9 +77,9 @@ def regions(
     shoal plot regions --widths 8,8 --seed 0 --trained
     shoal plot regions --model model.safetensors --box 0,10,0,5
     """
-    from shoal.explain.moons import two_moons
-    from shoal.explain.regions import regions as find
-    from shoal.explain.regions_page import draw_regions
+    from shoal.explain.regions.moons import two_moons
+    from shoal.explain.regions.regions import regions as find
+    from shoal.explain.regions.regions_page import draw_regions
     from shoal.train.model import Model
 
     data = None
@@ -100,8 +100,8 @@ def _made(
     import jax
 
     from shoal import nets
-    from shoal.explain.moons import two_moons
-    from shoal.explain.regions import regions as find
+    from shoal.explain.regions.moons import two_moons
+    from shoal.explain.regions.regions import regions as find
     from shoal.nets.zoo import mlp
     from shoal.optim import Adam
     from shoal.recipe import Recipe
@@ -124,7 +124,7 @@ def _made(
 
 def _say_bounds(widths: tuple[int, ...], activation: str) -> None:
     """What such widths can reach, where the bounds hold: over the whole plane."""
-    from shoal.explain.bounds import region_bounds
+    from shoal.explain.regions.bounds import region_bounds
 
     if not widths or activation == "hard_sigmoid":
         return
@@ -155,7 +155,7 @@ def _say_bounds(widths: tuple[int, ...], activation: str) -> None:
 )
 def folding(out: str, depth: int, folds: int) -> None:
     """How layers fold a line and a plane, so that depth multiplies the pieces."""
-    from shoal.explain.folding import draw_folding
+    from shoal.explain.regions.folding import draw_folding
 
     click.echo(str(draw_folding(out, depth, folds)))
 
@@ -185,8 +185,8 @@ def approximation(
 ) -> None:
     """How well trained networks of ReLUs approximate FUNCTION on [0, 1], by width and depth."""
     from shoal.explain import tables
-    from shoal.explain.approximation import approximation as approximate
-    from shoal.explain.approximation_page import approximation_table, draw_approximation
+    from shoal.explain.regions.approximation import approximation as approximate
+    from shoal.explain.regions.approximation_page import approximation_table, draw_approximation
 
     info = approximate(function, widths=widths, depths=depths, seeds=seeds, epochs=epochs)
     click.echo(tables.text(approximation_table(info)))

@@ -13,7 +13,7 @@ class _Verb(ModuleType):
     """A package that can be called."""
 
     def __call__(self, what: Any, x: Any, y: Any, **settings: Any) -> Any:
-        from shoal.explain.explaining import explain
+        from shoal.explain.trace.explaining import explain
 
         return explain(what, x, y, **settings)
 

@@ -1,0 +1,1 @@
+"""Activations on one page."""

@@ -1,0 +1,1 @@
+"""What networks of straight pieces do with their input."""

@@ -1,0 +1,1 @@
+"""Every number of one training step."""
