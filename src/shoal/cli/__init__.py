@@ -11,6 +11,7 @@ import click
 
 from shoal.cli.demo import demo
 from shoal.cli.fit import fit
+from shoal.cli.plot import plot
 from shoal.cli.predict import predict
 from shoal.cli.summary import summary
 
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, fit, summary, predict):
+for command in (demo, fit, summary, predict, plot):
     cli.add_command(command)
 
 

@@ -1,7 +1,7 @@
 """Card: what a data set is, in a few JSON-able numbers and names, without any of its rows.
 
-    card(prepared)["rows"]      {"train": 1439, "validation": 358, "test": 0}
-    card(prepared)["classes"]   [{"name": "0", "train": 142, "validation": 36, "test": 0}, ...]
+card(prepared)["rows"]      {"train": 1439, "validation": 358, "test": 0}
+card(prepared)["classes"]   [{"name": "0", "train": 142, "validation": 36, "test": 0}, ...]
 """
 
 from typing import Any

@@ -104,7 +104,9 @@ def _names(axes: Any, classes: tuple[str, ...]) -> None:
     names = [short(name, 16) for name in classes[::every]]
     places = range(0, len(classes), every)
     upright = max(map(len, names)) <= 3
-    axes.set_xticks(places, names, rotation=0 if upright else 45, ha="center" if upright else "right")
+    axes.set_xticks(
+        places, names, rotation=0 if upright else 45, ha="center" if upright else "right"
+    )
     axes.set_yticks(places, names)
 
 

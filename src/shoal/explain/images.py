@@ -66,4 +66,5 @@ def mosaic(tiles: Numbers, across: int, gap: int = 1) -> Numbers:
 
 def columns_for(count: int, height: int, width: int, ratio: float = 2.0) -> int:
     """How many tiles go side by side, so that the whole is about ``ratio`` times as wide as high."""
-    return max(1, min(count, round(math.sqrt(count * ratio * height / width))))
+    most = max(1, min(count, round(math.sqrt(count * ratio * height / width))))
+    return -(-count // -(-count // most))  # as even as so many rows allow

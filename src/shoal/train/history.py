@@ -1,7 +1,7 @@
 """History: what is known of a training without its data: its recipe, its record, why it ended.
 
-    History.of(run)                    of a run in memory
-    read_histories("runs/digits")      of a folder that ``fit`` or ``fit_many`` wrote: one for each run
+History.of(run)                    of a run in memory
+read_histories("runs/digits")      of a folder that ``fit`` or ``fit_many`` wrote: one for each run
 """
 
 from collections.abc import Mapping, Sequence
