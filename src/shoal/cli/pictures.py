@@ -1,7 +1,7 @@
 """``shoal plot curves``, ``health``, ``weights``, ...: pictures of a run that lies in a folder.
 
-RUN is a folder that ``shoal fit`` wrote, or a model file. Pictures that need rows take ``--data``, as
-``shoal fit`` took them; of a run on built-in data they are known.
+RUN is a folder that ``shoal fit`` wrote, or a model file. Pictures that need rows take ``--data``,
+as ``shoal fit`` took them; of a run on built-in data they are known.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ RUN = click.argument("run", type=click.Path(exists=True))
 OUT = click.option("--out", type=click.Path(dir_okay=False), required=True,
                    help="Picture to write: .png, .svg or .pdf.")  # fmt: skip
 LANG = click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en",
-                    show_default=True, help="Of titles and labels: English or Chinese.")  # fmt: skip
+                    show_default=True, help="Of titles and labels.")  # fmt: skip
 MEMBER = click.option("--member", type=click.IntRange(0), default=0, show_default=True,
                       help="Of an ensemble, counted from 0.")  # fmt: skip
 IMAGE = click.option("--image", type=Numbers(), help="Height and width of flat inputs: 8,8.")
@@ -156,8 +156,8 @@ def network(source: str, out: str, in_shape: tuple[int, ...] | None, outputs: in
             language: str) -> None:  # fmt: skip
     """Layers with shapes and parameters; of a small trained perceptron, units and weights.
 
-    SOURCE is a folder of shoal fit, a model file, or, with --input, a recipe as JSON or a network by
-    name (lenet5, resnet18, ...).
+    SOURCE is a folder of shoal fit, a model file, or, with --input, a recipe as JSON or a network
+    by name (lenet5, resnet18, ...).
     """  # fmt: skip
     from shoal.cli.options import named
     from shoal.explain.network import draw_network

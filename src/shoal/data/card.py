@@ -15,7 +15,7 @@ from shoal.data.fingerprint import fingerprint
 from shoal.data.preparation import Prepared
 
 MOST_COLUMNS = 200
-"""Of a wider table only the first columns are listed; ``columns_in_all`` says how many there are."""
+"""Of a wider table only the first columns are listed; ``columns_in_all`` counts them."""
 
 
 def card(prepared: Prepared) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Confusion: which classes are taken for which.
 
-``counts[i, j]`` is the number of rows of class i that the model takes for class j; ``shares`` divides
-each row by its sum, so that its diagonal is the recall of each class.
+``counts[i, j]`` is the number of rows of class i that the model takes for class j; ``shares``
+divides each row by its sum, so that its diagonal is the recall of each class.
 """
 
 from pathlib import Path

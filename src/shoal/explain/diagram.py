@@ -169,8 +169,8 @@ def _framed(body: Diagram, title: str, left: float = PAD) -> Diagram:
     width = max(body.width + left + PAD, WIDTH + 2 * PAD)
     height = body.height + TITLE + 2 * PAD + GAP
     inside = body.moved((width - body.width - left + PAD) / 2 + left - PAD, TITLE + PAD)
-    return Diagram(width, height, inside.boxes, (Frame(title, 0.0, 0.0, width, height), *inside.frames),
-                   inside.arrows)  # fmt: skip
+    frame = Frame(title, 0.0, 0.0, width, height)
+    return Diagram(width, height, inside.boxes, (frame, *inside.frames), inside.arrows)
 
 
 def _side_by_side(branches: Sequence[Inner]) -> Diagram:

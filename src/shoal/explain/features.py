@@ -1,7 +1,7 @@
 """Features: what each layer makes of one example, from the input to the output.
 
-Images are shown channel by channel, sequences as channels over positions, and flat outputs as bars; or,
-where there are many, as a strip of colours. Every layer has its own scale.
+Images are shown channel by channel, sequences as channels over positions, and flat outputs as bars;
+or, where there are many, as a strip of colours. Every layer has its own scale.
 """
 
 from pathlib import Path
@@ -170,7 +170,7 @@ def _draw_image(axes: Any, feature: Feature, classes: tuple[str, ...], say: Say)
 
 def _draw_maps(axes: Any, feature: Feature, classes: tuple[str, ...], say: Say) -> None:
     empty(axes)
-    across = columns_for(*feature.values.shape, 1.2)
+    across = columns_for(feature.values, 1.2)
     axes.imshow(mosaic(feature.values, across), cmap="viridis", interpolation="nearest")
     if len(feature.values) < feature.total:
         shown = say("{shown} of {total}", shown=len(feature.values), total=feature.total)
@@ -193,8 +193,8 @@ def _draw_bars(axes: Any, feature: Feature, classes: tuple[str, ...], say: Say) 
     axes.axhline(0.0, color=GREY, lw=0.8)
     if named and count <= 12:
         upright = max(map(len, classes)) <= 2
-        axes.set_xticks(range(count), [short(name, 12) for name in classes],
-                        rotation=0 if upright else 45, ha="center" if upright else "right")  # fmt: skip
+        turned = {} if upright else {"rotation": 45, "ha": "right"}
+        axes.set_xticks(range(count), [short(name, 12) for name in classes], **turned)
     else:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel(say("unit"))

@@ -1,7 +1,7 @@
 """Fonts: one for Chinese, found among those of the system, and never boxes in place of characters.
 
-Matplotlib's own font has no Chinese. Names below are those of free fonts and of those that come with
-common systems. A font that was installed after matplotlib made its list is found by its file.
+Matplotlib's own font has no Chinese. Names below are those of free fonts and of those that come
+with common systems. A font that was installed after matplotlib made its list is found by its file.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Health of the layers over the epochs: one heat map (layers x epochs) for each signal.
 
-A run trained with ``sh.fit(..., signals=True)`` has columns named ``<layer>:<signal>`` in its record,
-``2_Dense:gradient_norm`` for example, (E, K) each. Signals that span orders of magnitude are drawn on
-a logarithmic scale; shares of units lie between 0 and 1.
+A run trained with ``sh.fit(..., signals=True)`` has columns named ``<layer>:<signal>`` in its
+record, ``2_Dense:gradient_norm`` for example, (E, K) each. Signals that span orders of magnitude
+are drawn on a logarithmic scale; shares of units lie between 0 and 1.
 """
 
 import re

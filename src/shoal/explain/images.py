@@ -64,7 +64,12 @@ def mosaic(tiles: Numbers, across: int, gap: int = 1) -> Numbers:
     return whole
 
 
-def columns_for(count: int, height: int, width: int, ratio: float = 2.0) -> int:
-    """How many tiles go side by side, so that the whole is about ``ratio`` times as wide as high."""
+def columns_for(tiles: Numbers, ratio: float = 2.0) -> int:
+    """How many tiles (n, h, w, ...) go side by side: the whole is about ``ratio`` times as wide.
+
+    >>> columns_for(np.zeros((64, 8, 8)), 1.2)
+    8
+    """
+    count, height, width = tiles.shape[0], tiles.shape[1], tiles.shape[2]
     most = max(1, min(count, round(math.sqrt(count * ratio * height / width))))
     return -(-count // -(-count // most))  # as even as so many rows allow

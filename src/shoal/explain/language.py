@@ -1,8 +1,8 @@
 """The words in pictures: titles and labels of axes, in English or Chinese.
 
 One table holds every phrase. Pictures are written with the English ones, and a ``Say`` gives them
-in the language that was asked for. Names of runs, layers, columns and classes are the user's own and
-stay as they are.
+in the language that was asked for. Names of runs, layers, columns and classes are the user's own
+and stay as they are.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,12 @@
 """A network as a picture: layers with their shapes and parameters; or its units and weights.
 
-Small perceptrons whose weights are given are drawn unit by unit: red lines are positive weights, blue
-ones negative, and the width of a line is its weight's size compared with the largest.
+Small perceptrons whose weights are given are drawn unit by unit: red lines are positive weights,
+blue ones negative, and the width of a line is its weight's size compared with the largest.
 """
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from shoal.arrays import Numbers, Shape
@@ -170,15 +169,16 @@ def _draw_units(axes: Any, info: NetworkInfo, say: Say) -> None:
     empty(axes)
     axes.set_title(say("network: {count} parameters", count=f"{info.parameters:,}"))
     places = [np.linspace(-1, 1, n + 2)[1:-1] * max(1.0, n / 4) for n in info.units]
-    leaves = jax.tree.leaves([b.weight for b in info.between])
-    largest = max(float(np.abs(weight).max(initial=0.0)) for weight in leaves) or 1.0
+    reach = max(p.max() for p in places)
+    largest = max(float(np.abs(b.weight).max(initial=0.0)) for b in info.between) or 1.0
     for column, between in enumerate(info.between):
         outputs, inputs = np.indices(between.weight.shape).reshape(2, -1)
         w = between.weight.reshape(-1)
         starts = np.stack([np.full(len(w), column), -places[column][inputs]], axis=1)
         ends = np.stack([np.full(len(w), column + 1), -places[column + 1][outputs]], axis=1)
         colours = np.where(w > 0, POSITIVE, NEGATIVE)
-        lines = LineCollection(np.stack([starts, ends], axis=1), colors=colours,
+        segments: Any = np.stack([starts, ends], axis=1)
+        lines = LineCollection(segments, colors=colours,
                                linewidths=3.5 * np.abs(w) / largest, alpha=0.75)  # fmt: skip
         axes.add_collection(lines)
     for column, ys in enumerate(places):
@@ -189,7 +189,6 @@ def _draw_units(axes: Any, info: NetworkInfo, say: Say) -> None:
             column, -max(p.max() for p in places) - 0.35, name, ha="center", va="top", fontsize=8
         )
     axes.set_xlim(-0.5, len(places) - 0.5)
-    reach = max(p.max() for p in places)
     axes.set_ylim(-reach - 0.9, reach + 0.3)
     signs = ((POSITIVE, "positive weight"), (NEGATIVE, "negative weight"))
     handles = [Line2D([], [], color=colour, lw=2, label=say(text)) for colour, text in signs]

@@ -4,8 +4,8 @@
         axes = figure.add_subplot()
         axes.set_xlabel(say("epoch"))
 
-Texts are shown as they are: a ``$`` in the name of a class starts no formula, and a character that no
-font has is written by its number instead of as a box.
+Texts are shown as they are: a ``$`` in the name of a class starts no formula, and a character that
+no font has is written by its number instead of as a box.
 """
 
 from collections.abc import Iterator

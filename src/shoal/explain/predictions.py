@@ -105,7 +105,8 @@ def draw_predictions(
 def _draw_target(axes: list[Any], values: Values, say: Say) -> None:
     against, over, histogram = axes
     marks = {"s": 12, "alpha": 0.55, "color": BLUE, "linewidths": 0}
-    ends = [min(values.true.min(), values.predicted.min()), max(values.true.max(), values.predicted.max())]  # fmt: skip
+    both = np.append(values.true, values.predicted)
+    ends = [both.min(), both.max()]
     against.plot(ends, ends, color=GREY, lw=1, ls="--", label=say("prediction = truth"))
     against.scatter(values.true, values.predicted, **marks)
     against.set_title(f"{short(values.name, 30)}: R² {values.r2:.4g}, RMSE {values.rmse:.4g}")

@@ -162,7 +162,7 @@ def _draw_layer(axes: Any, layer: Tiles, say: Say) -> None:
             axis.get_major_locator().set_params(integer=True)
     else:
         empty(axes)
-        across = layer.across or columns_for(*layer.tiles.shape, 1.2)
+        across = layer.across or columns_for(layer.tiles, 1.2)
         image = axes.imshow(mosaic(layer.tiles, across), interpolation="nearest", **scale)
         if layer.across:
             axes.set_xlabel(say("channel"))
@@ -172,6 +172,6 @@ def _draw_layer(axes: Any, layer: Tiles, say: Say) -> None:
 
 def _colour_mosaic(tiles: Numbers) -> Numbers:
     """Tiles (n, h, w, 3) as one image with white between them."""
-    across = columns_for(*tiles.shape[:3], 1.2)
+    across = columns_for(tiles, 1.2)
     channels: Iterator[Numbers] = (mosaic(tiles[..., c], across) for c in range(3))
     return np.nan_to_num(np.stack(list(channels), axis=-1), nan=1.0)

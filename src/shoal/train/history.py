@@ -90,6 +90,13 @@ def read_histories(folder: str | Path) -> list[History]:
         FileError: no training there, or none that has finished.
     """
     place = Path(folder)
+    if not checkpoint.numbers(place):
+        raise FileError(
+            str(folder),
+            required="a folder that a training wrote",
+            got="one without checkpoints",
+            remedy="give the folder of shoal fit, such as runs/digits",
+        )
     state = checkpoint.load_newest(place)[0].state
     recipes: Any = describe.from_json(state["recipes"])
     about, found, first = abouts.load(place), [], 0
