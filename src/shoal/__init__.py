@@ -145,6 +145,7 @@ if TYPE_CHECKING:
     from shoal.recipe import Convergence as Convergence
     from shoal.recipe import EarlyStopping as EarlyStopping
     from shoal.recipe import Recipe as Recipe
+    from shoal.report.page import report as report
     from shoal.train.fit import fit as fit
     from shoal.train.fit import fit_many as fit_many
     from shoal.train.fit import resume as resume
@@ -183,6 +184,7 @@ _HOMES = {
     "Momentum Muon NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD "
     "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
+    "shoal.report.page": "report",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",

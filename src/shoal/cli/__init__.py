@@ -13,6 +13,7 @@ from shoal.cli.demo import demo
 from shoal.cli.fit import fit
 from shoal.cli.plot import plot
 from shoal.cli.predict import predict
+from shoal.cli.report import report
 from shoal.cli.summary import summary
 
 
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, fit, summary, predict, plot):
+for command in (demo, fit, summary, predict, plot, report):
     cli.add_command(command)
 
 

@@ -8,10 +8,12 @@ import json
 import platform
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 
 from shoal.data.card import card
+from shoal.data.preparation import Prepared
 from shoal.files import read, write_atomically
 from shoal.train.run import Run
 from shoal.train.versions import versions
@@ -19,16 +21,25 @@ from shoal.train.versions import versions
 FILE = "about.json"
 FORMAT = 1
 
+_CARDS: WeakKeyDictionary[Prepared, dict[str, Any]] = WeakKeyDictionary()
+
 
 def about(run: Run) -> dict[str, Any]:
     """What there is to say of a run: data, metrics, seconds, environment."""
     return {
         "format": FORMAT,
-        "data": card(run.prepared),
+        "data": _card(run.prepared),
         "metrics": [metric.name for metric in run.metrics],
         "seconds": round(run.seconds, 3),
         "environment": environment(),
     }
+
+
+def _card(prepared: Prepared) -> dict[str, Any]:
+    """The card of data; once for all runs that share it, because it reads all of it."""
+    if prepared not in _CARDS:
+        _CARDS[prepared] = card(prepared)
+    return _CARDS[prepared]
 
 
 def environment() -> dict[str, Any]:

@@ -5,7 +5,8 @@ read_histories("runs/digits")      of a folder that ``fit`` or ``fit_many`` wrot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from shoal.train.outcome import Outcome
 from shoal.train.record import Record
 from shoal.train.run import Run
 
-NOT_METRICS = ("loss",)
-
 
 @dataclass(frozen=True, eq=False)
 class History:
@@ -30,8 +29,9 @@ class History:
         recipe: of the first member.
         record: (E, K) for each quantity.
         reasons, epochs, best_epochs: of each member, (K,).
-        about: see ``shoal.train.about``; {} where nothing is known.
         folder: where it is kept, or None.
+        source: the run in memory that it tells of, or None.
+        kept: what ``about.json`` says, where it was read; {} where it says nothing.
     """
 
     recipe: Recipe
@@ -39,23 +39,22 @@ class History:
     reasons: tuple[Status, ...]
     epochs: tuple[int, ...]
     best_epochs: tuple[int, ...]
-    about: Mapping[str, Any]
     folder: Path | None = None
+    source: Run | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def of(run: "Run | History") -> "History":
         """The history of a run; a history stays what it is."""
         if isinstance(run, History):
             return run
-        return History(
-            run.recipe,
-            run.record,
-            run.reasons,
-            run.epochs,
-            run.best_epochs,
-            abouts.about(run),
-            run.folder,
-        )
+        told = (run.recipe, run.record, run.reasons, run.epochs, run.best_epochs, run.folder)
+        return History(*told, source=run)
+
+    @cached_property
+    def about(self) -> Mapping[str, Any]:
+        """Card of the data, metrics, seconds, environment; see ``shoal.train.about``."""
+        return self.kept if self.source is None else abouts.about(self.source)
 
     @property
     def name(self) -> str:
@@ -65,14 +64,20 @@ class History:
     @property
     def data_name(self) -> str:
         """Of the data, where it is known; else that of the recipe."""
-        return str(self.about.get("data", {}).get("name", self.recipe.name))
+        if self.source is not None:
+            return self.source.prepared.data.name
+        return str(self.kept.get("data", {}).get("name", self.recipe.name))
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics in the record, those of the recipe in their order first."""
-        there = [n.removeprefix("train_") for n in self.record if n.startswith("train_")]
-        first = [name for name in self.about.get("metrics", ()) if name in there]
-        rest = [name for name in there if name not in first and name not in NOT_METRICS]
+        known = self.kept.get("metrics", ())
+        if self.source is not None:
+            known = [metric.name for metric in self.source.metrics]
+        there = [n.removeprefix("validation_") for n in self.record if n.startswith("validation_")]
+        there += [n.removeprefix("train_") for n in self.record if n.startswith("train_")]
+        first = [name for name in known if name in there]
+        rest = dict.fromkeys(name for name in there if name not in (*first, "loss"))
         return (*first, *rest)
 
     def kept_row(self, member: int) -> int:
@@ -123,6 +128,6 @@ def _history(outcomes: Sequence[Outcome], about: Mapping[str, Any], folder: Path
         reasons=tuple(found.status for found in outcomes),
         epochs=tuple(found.epochs for found in outcomes),
         best_epochs=tuple(found.best_epoch for found in outcomes),
-        about=about,
         folder=folder,
+        kept=about,
     )
