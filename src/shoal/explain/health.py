@@ -133,8 +133,7 @@ def _draw_map(axes: Any, heat: HeatMap, epochs: int, say: Say) -> None:
     from matplotlib import colormaps
 
     norm, colours = _colours(heat)
-    shades = colormaps[colours].copy()
-    shades.set_bad("#bbbbbb")
+    shades = colormaps[colours].with_extremes(bad="#bbbbbb")
     count = len(heat.layers)
     extent = (0.5, epochs + 0.5, count - 0.5, -0.5)
     shown = np.ma.masked_invalid(heat.values)

@@ -19,6 +19,7 @@ from shoal.explain.language import CHINESE, Say, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
 BLUE, ORANGE, GREEN, GREY = "#2a6f97", "#d97706", "#3a7d44", "#6b7280"
 
@@ -58,7 +59,7 @@ def page(
 
 def _make_writable(figure: "Figure", allowed: list[str]) -> None:
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import FuncFormatter
 
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
@@ -69,8 +70,15 @@ def _make_writable(figure: "Figure", allowed: list[str]) -> None:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):  # gives its texts again when it is drawn
-                formatter.seq = [fonts.writable(str(t), allowed) for t in formatter.seq]
+            if isinstance(formatter, FuncFormatter):  # gives names of ticks when it is drawn
+                axis.set_major_formatter(_writable_names(formatter, allowed))
+
+
+def _writable_names(formatter: "FuncFormatter", allowed: list[str]) -> "FuncFormatter":
+    """A formatter that gives the names of another, every character writable."""
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda x, place: fonts.writable(formatter(x, place), allowed))
 
 
 def short(text: object, most: int = 20) -> str:

@@ -1,7 +1,7 @@
 """Page: the report as one HTML file that needs nothing else.
 
 Style, script and data are in the file; a policy in its head forbids it to load or run anything
-more, so that even a text that slipped through ``escape`` could not act. Written whole or not at all.
+more, so that even a text that slipped through ``escape`` could not act.
 """
 
 import base64
