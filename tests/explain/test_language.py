@@ -55,7 +55,7 @@ def test_another_language_is_refused():
 
 def test_without_a_chinese_font_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(fonts, "_known", lambda: {fonts.LATIN})
-    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
     net = sh.Net(sh.Dense(2))
     with pytest.raises(FileError, match="install one, such as the package fonts-noto-cjk"):
         sh.draw_network(net, (3,), tmp_path / "n.png", language="zh")

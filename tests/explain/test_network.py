@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from test_pictures import untrained
 
 import shoal as sh
 from shoal.errors import ShapeError
@@ -39,17 +40,27 @@ def test_every_layer_has_a_box_and_no_two_overlap(net, in_shape):
     texts = [box.text for box in diagram.boxes]
     assert texts[0] == "input"
     expected = [repr(layer) for layer in leaves(net.layers)]
-    assert [t.rstrip("…") for t in texts[1:]] == [e[: len(t.rstrip("…"))] for t, e in zip(texts[1:], expected, strict=True)]
+    assert [t.rstrip("…") for t in texts[1:]] == [
+        e[: len(t.rstrip("…"))] for t, e in zip(texts[1:], expected, strict=True)
+    ]
     for a, b in itertools.combinations(diagram.boxes, 2):
         beside = a.x + a.width <= b.x or b.x + b.width <= a.x
         assert beside or a.y + HEIGHT <= b.y or b.y + HEIGHT <= a.y, (a, b)
     for box in diagram.boxes:
-        assert -1e-9 <= box.x and box.x + box.width <= diagram.width + 1e-9
-        assert -1e-9 <= box.y and box.y + HEIGHT <= diagram.height + 1e-9
+        assert box.x >= -1e-9 and box.x + box.width <= diagram.width + 1e-9
+        assert box.y >= -1e-9 and box.y + HEIGHT <= diagram.height + 1e-9
     for frame in diagram.frames:
-        inside = [b for b in diagram.boxes if frame.x <= b.x <= frame.x + frame.width and frame.y <= b.y <= frame.y + frame.height]
+        inside = [
+            b
+            for b in diagram.boxes
+            if frame.x <= b.x <= frame.x + frame.width and frame.y <= b.y <= frame.y + frame.height
+        ]
         assert inside
-        assert all(b.x + b.width <= frame.x + frame.width + 1e-9 and b.y + HEIGHT <= frame.y + frame.height + 1e-9 for b in inside)
+        assert all(
+            b.x + b.width <= frame.x + frame.width + 1e-9
+            and b.y + HEIGHT <= frame.y + frame.height + 1e-9
+            for b in inside
+        )
 
 
 def test_the_notes_say_shape_and_parameters():
@@ -62,11 +73,13 @@ def test_the_notes_say_shape_and_parameters():
 
 def test_small_perceptrons_show_units_and_weights(small, tmp_path):
     net = sh.Net(sh.Dense(5), sh.ReLU(), sh.Dropout(0.1), sh.Dense(3))
-    run = sh.fit(sh.Recipe(net, loss="cross_entropy", epochs=1), small, show=False)
+    run = untrained(net, small)
     info = network_info(net, (6,), run)
     assert info.units == (6, 5, 3)
     assert info.names == ("Dense(5)\nReLU", "Dense(3)")
-    np.testing.assert_array_equal(info.between[1].weight, run.model.parameters["dense2"]["weight"][0])
+    np.testing.assert_array_equal(
+        info.between[1].weight, run.model.parameters["dense2"]["weight"][0]
+    )
     assert network_info(net, (6,)).units == ()
     assert sh.draw_network(run, None, tmp_path / "units.png").stat().st_size > 5000
     assert sh.draw_network(net, (6,), tmp_path / "boxes.png").stat().st_size > 5000
@@ -74,10 +87,10 @@ def test_small_perceptrons_show_units_and_weights(small, tmp_path):
 
 def test_large_and_branched_networks_stay_boxes(small, tmp_path):
     wide = sh.Net(sh.Dense(17), sh.ReLU(), sh.Dense(3))
-    run = sh.fit(sh.Recipe(wide, loss="cross_entropy", epochs=1), small, show=False)
+    run = untrained(wide, small)
     assert network_info(wide, (6,), run).units == ()
     nested = sh.Net(sh.Residual(sh.Dense(6)), sh.Dense(3))
-    run = sh.fit(sh.Recipe(nested, loss="cross_entropy", epochs=1), small, show=False)
+    run = untrained(nested, small)
     assert network_info(nested, (6,), run).units == ()
     assert sh.draw_network(BRANCHED, (8, 8, 1), tmp_path / "b.svg", language="en").exists()
 

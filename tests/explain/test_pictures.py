@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, r2_score
@@ -18,6 +19,8 @@ from shoal.explain.predictions import predictions_info
 from shoal.explain.surface import surface_info
 from shoal.explain.weights import weights_info
 from shoal.explain.worst import worst_info
+from shoal.train.outcome import Outcome
+from shoal.train.run import Run
 
 SPLIT = sh.Preparation(split=sh.Split(validation=0.3, test=0.2))
 
@@ -27,6 +30,17 @@ def trained(net, data, **settings):
     return sh.fit(sh.Recipe(net, **settings), data, show=False)
 
 
+def untrained(net, data, **settings):
+    """A run with the weights that training would start from: nothing is compiled for it."""
+    recipe = sh.Recipe(net, **({"loss": "cross_entropy", "preparation": SPLIT} | settings))
+    prepared = recipe.prepare(data)
+    with jax.enable_x64(recipe.precision == "float64"):
+        weights = recipe.body.init(jax.random.key(0), prepared.inputs.out_shape, recipe.dtype)
+    parameters, statistics = jax.tree.map(np.asarray, weights)
+    outcome = Outcome(recipe, sh.Status.EPOCH_LIMIT, 0, 0, 0, parameters, statistics, {})
+    return Run.of([outcome], prepared, 0.0, None)
+
+
 @pytest.fixture(scope="module")
 def classes(small):
     return trained(sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3)), small, optimiser=sh.Adam(0.02))
@@ -34,7 +48,7 @@ def classes(small):
 
 @pytest.fixture(scope="module")
 def numbers(line):
-    return trained(sh.Net(sh.Dense(2)), line, loss="mse", optimiser=sh.Adam(0.1))
+    return untrained(sh.Net(sh.Dense(2)), line, loss="mse")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +57,7 @@ def convolution(pictures):
         sh.Conv(4, 3), sh.ReLU(), sh.MaxPool(2), sh.Residual(sh.Conv(4, 3), sh.Tanh()),
         sh.Flatten(), sh.Dropout(0.5), sh.Dense(3),
     )  # fmt: skip
-    return trained(net, pictures, epochs=1)
+    return untrained(net, pictures)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +80,7 @@ def mixed():
 
 @pytest.fixture(scope="module")
 def table(mixed):
-    return trained(sh.Net(sh.Dense(2)), mixed, epochs=1)
+    return untrained(sh.Net(sh.Dense(2)), mixed)
 
 
 def drawn(path):
@@ -151,7 +165,7 @@ def test_worst_examples_by_brute_force(classes, small, tmp_path):
 
 def test_worst_examples_show_images_tables_and_values(numbers, table, tmp_path):
     digits = sh.data.digits()
-    run = trained(sh.Net(sh.Dense(10)), digits, epochs=1)
+    run = untrained(sh.Net(sh.Dense(10)), digits)
     wrong = worst_info(run, 1).examples[0]
     np.testing.assert_array_equal(wrong.image, digits.inputs[wrong.row].reshape(8, 8))
     assert worst_info(run, 1, image=()).examples[0].text.endswith("…")
@@ -170,7 +184,7 @@ def test_worst_examples_of_labels_that_go_together(tmp_path):
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(40, 3))
     data = sh.data.arrays(inputs, (inputs > 0).astype(int), task="multilabel", name="labels")
-    run = trained(sh.Net(sh.Dense(3)), data, loss="binary_cross_entropy", epochs=1)
+    run = untrained(sh.Net(sh.Dense(3)), data, loss="binary_cross_entropy")
     assert drawn(sh.draw_worst(run, tmp_path / "w.png", 2))
     with pytest.raises(DataError, match="needs a classification, got a multilabel; use draw_worst"):
         sh.draw_confusion(run, tmp_path / "c.png")
@@ -211,7 +225,7 @@ def test_weights_are_those_of_the_model(convolution, classes, tmp_path):
 
 def test_units_that_see_an_image_are_images(tmp_path):
     data = sh.data.digit_images()
-    run = trained(sh.Net(sh.Flatten(), sh.Dense(10)), data, epochs=1)
+    run = untrained(sh.Net(sh.Flatten(), sh.Dense(10)), data)
     (layer,) = weights_info(run).layers
     weight = run.model.parameters["dense1"]["weight"][0]
     np.testing.assert_array_equal(layer.tiles[3], weight[3].reshape(8, 8))
@@ -224,7 +238,7 @@ def test_units_that_see_an_image_are_images(tmp_path):
 def test_a_wide_image_of_colours_is_seen_in_colours():
     rng = np.random.default_rng(0)
     data = sh.data.arrays(rng.normal(size=(20, 4, 4, 3)), np.arange(20) % 2, name="colours")
-    run = trained(sh.Net(sh.Conv(5, 3), sh.GlobalAvgPool(), sh.Dense(2)), data, epochs=1)
+    run = untrained(sh.Net(sh.Conv(5, 3), sh.GlobalAvgPool(), sh.Dense(2)), data)
     layer = weights_info(run).layers[0]
     assert layer.kind == "colours" and layer.tiles.shape == (5, 3, 3, 3)
     assert layer.tiles.min() >= 0.0 and layer.tiles.max() <= 1.0
@@ -251,12 +265,12 @@ def test_features_end_in_what_the_model_predicts(convolution, pictures, tmp_path
 def test_features_of_sequences_and_of_double_precision(tmp_path, line):
     rng = np.random.default_rng(0)
     steps = sh.data.arrays(rng.normal(size=(30, 7, 2)), np.arange(30) % 2, name="steps")
-    run = trained(sh.Net(sh.Conv(5, 3), sh.GlobalAvgPool(), sh.Dense(2)), steps, epochs=1)
+    run = untrained(sh.Net(sh.Conv(5, 3), sh.GlobalAvgPool(), sh.Dense(2)), steps)
     kinds = [layer.kind for layer in features_info(run).layers]
     assert kinds == ["sequence", "sequence", "bars", "bars"]
     assert drawn(sh.draw_features(run, tmp_path / "f.png"))
     assert drawn(sh.draw_weights(run, tmp_path / "w.png"))
-    exact = trained(sh.Net(sh.Dense(2)), line, loss="mse", epochs=1, precision="float64")
+    exact = untrained(sh.Net(sh.Dense(2)), line, loss="mse", precision="float64")
     assert drawn(sh.draw_features(exact, tmp_path / "d.png"))
     assert drawn(sh.draw_worst(exact, tmp_path / "v.png", 1))
 

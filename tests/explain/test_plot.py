@@ -33,7 +33,17 @@ def plants(tmp_path_factory):
     )
     frame.write_csv(folder / "plants.csv")
     frame.head(20).write_csv(folder / "new.csv")
-    run("fit", folder / "plants.csv", "--target", "weight", "--epochs", 1, "--out", folder / "run", "--quiet")
+    run(
+        "fit",
+        folder / "plants.csv",
+        "--target",
+        "weight",
+        "--epochs",
+        1,
+        "--out",
+        folder / "run",
+        "--quiet",
+    )
     return folder
 
 
@@ -63,7 +73,15 @@ def test_tables_are_given_again_and_new_rows_are_all_shown(plants, tmp_path):
     run(*picture, "--data", plants / "plants.csv", "--out", out)  # the target is known
     said = run(*picture, "--data", plants / "new.csv", "--out", out)
     assert "these are not the rows of the training: showing all of them" in said
-    run("plot", "worst", plants / "run" / "model.safetensors", "--data", plants / "plants.csv", "--out", out)
+    run(
+        "plot",
+        "worst",
+        plants / "run" / "model.safetensors",
+        "--data",
+        plants / "plants.csv",
+        "--out",
+        out,
+    )
 
 
 def test_networks_by_name_and_recipe(tmp_path):

@@ -15,9 +15,13 @@ import subprocess
 import pytest
 from test_report import EVIL, full, runs, signalled  # noqa: F401
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH; test_report.py reads the page without one")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on the PATH; test_report.py reads the page without one"
+)
 
 PLAY = """
 const found = { errors: [] };
@@ -169,5 +173,7 @@ def test_hover_and_quantities(played):
 
 def test_heat_maps_say_what_they_show(played):
     (label,) = played["canvases"]
-    assert re.fullmatch(r"gradient norm \(log scale\): 2 layers over epochs 1 to \d, from 1 to \d", label)
+    assert re.fullmatch(
+        r"gradient norm \(log scale\): 2 layers over epochs 1 to \d, from 1 to \d", label
+    )
     assert played["layers"] == ["1_Dense", "3_" + EVIL]

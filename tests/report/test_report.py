@@ -1,5 +1,6 @@
 """The report: what is in the page, that it is whole by itself, and that texts cannot act."""
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -97,13 +98,28 @@ def full(runs, signalled, tmp_path_factory):
     )
 
 
-SECTIONS = ["runs", "curves", "health", "findings", "cures", "studies", "data", "environment", "repeat"]
+SECTIONS = [
+    "runs",
+    "curves",
+    "health",
+    "findings",
+    "cures",
+    "studies",
+    "data",
+    "environment",
+    "repeat",
+]
 
 
 def test_a_page_is_whole_and_loads_nothing(full):
     page, text = parsed(full)
     assert [i for i in page.ids if f"section-{i}" in page.ids] == SECTIONS
-    sources = [v for _, attributes in page.elements for n, v in attributes.items() if n in ("src", "href", "data", "action")]
+    sources = [
+        v
+        for _, attributes in page.elements
+        for n, v in attributes.items()
+        if n in ("src", "href", "data", "action")
+    ]
     assert all(source.startswith("#") for source in sources)
     addresses = set(re.findall(r"https?://[^\s\"'<)]+", text))
     assert addresses <= {"http://www.w3.org/2000/svg"}  # the name of a namespace, not loaded
@@ -121,14 +137,17 @@ def test_texts_of_users_cannot_act(full):
         assert where + EVIL in page.text
     assert embedded(page)["names"] == ["one", EVIL, "three"]
     assert embedded(page)["health"][0]["maps"][0]["layers"] == ["1_Dense", "3_" + EVIL]
-    assert json.loads(as_json({"a": EVIL, "b": "</script>\u2028"})) == {"a": EVIL, "b": "</script>\u2028"}
+    assert json.loads(as_json({"a": EVIL, "b": "</script>\u2028"})) == {
+        "a": EVIL,
+        "b": "</script>\u2028",
+    }
 
 
 def test_headings_and_alternatives_for_those_who_do_not_see(full):
     page, _ = parsed(full)
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
     for tag, attributes in page.elements:
         if tag == "svg":
             assert attributes["role"] == "img" and attributes["aria-label"]
@@ -172,7 +191,9 @@ def test_curves_are_those_of_the_record(runs):
         assert curve["best"] == run.best_epochs[0]
 
 
-@pytest.mark.parametrize("epochs, points, best", [(5000, 12, 7), (13, 12, 0), (401, 400, 401), (1, 12, 1)])
+@pytest.mark.parametrize(
+    "epochs, points, best", [(5000, 12, 7), (13, 12, 0), (401, 400, 401), (1, 12, 1)]
+)
 def test_thinned_epochs_keep_the_first_the_last_and_the_best(epochs, points, best):
     found = thinned(epochs, points, best)
     assert found == sorted(set(found)) and found[0] == 1 and found[-1] == epochs
@@ -182,10 +203,19 @@ def test_thinned_epochs_keep_the_first_the_last_and_the_best(epochs, points, bes
 def made(number, epochs=300, metrics=4):
     """A history of many epochs, made by hand."""
     rng = np.random.default_rng(number)
-    names = [f"{split}_{q}" for split in ("train", "validation") for q in ("loss", *"abcd"[:metrics])]
+    names = [
+        f"{split}_{q}" for split in ("train", "validation") for q in ("loss", *"abcd"[:metrics])
+    ]
     columns = {name: rng.normal(size=(epochs, 1)) for name in names}
-    recipe = sh.Recipe(sh.mlp([4], 3), loss="cross_entropy", optimiser=sh.Adam(1e-3 + number * 1e-6), name=f"trial {number}")
-    return History(recipe, sh.Record(columns), (Status.EPOCH_LIMIT,), (epochs,), (number % epochs + 1,))
+    recipe = sh.Recipe(
+        sh.mlp([4], 3),
+        loss="cross_entropy",
+        optimiser=sh.Adam(1e-3 + number * 1e-6),
+        name=f"trial {number}",
+    )
+    return History(
+        recipe, sh.Record(columns), (Status.EPOCH_LIMIT,), (epochs,), (number % epochs + 1,)
+    )
 
 
 def test_a_thousand_runs_stay_below_five_megabytes(tmp_path):
