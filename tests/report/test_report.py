@@ -225,6 +225,7 @@ def test_a_thousand_runs_stay_below_five_megabytes(tmp_path):
     page, _ = parsed(path)
     found = embedded(page)["series"]
     assert len(found["curves"]) == 1000
+    assert "Training on trial 0, trial 1, trial 2 and 997 more" in page.text
     assert all(e[0] == 1 and e[-1] == 300 and len(e) > 20 for e in found["epochs"])
 
 

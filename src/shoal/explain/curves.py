@@ -154,6 +154,9 @@ def _draw_panel(axes: Any, panel: Panel, say: Say) -> None:
         _draw_curve(axes, curve, few, short(curve.label, 40) if several else "", say)
     axes.set_title(_heading(panel, say), fontsize=9)
     axes.set_xlabel(say("epoch"))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if all(len(curve.train) == 1 for curve in panel.curves):
+        axes.set_xticks([1])
     if panel.log:
         axes.set_yscale("log")
         axes.set_ylim(*_range(panel))
@@ -170,9 +173,11 @@ def _draw_curve(axes: Any, curve: Curve, few: bool, label: str, say: Say) -> Non
 
     colour = colormaps["viridis"](0.85 * curve.order)
     epochs = np.arange(1, len(curve.train) + 1)
-    axes.plot(epochs, curve.train, color=colour, lw=0.8, alpha=0.6 if few else 0.2)
+    marker = "." if len(epochs) == 1 else None
+    thin, pale = (0.8, 0.6) if np.isfinite(curve.validation).any() else (1.4, 1.0)
+    axes.plot(epochs, curve.train, color=colour, lw=thin, alpha=pale if few else 0.2, marker=marker)
     width = 1.8 if few else 1.0
-    axes.plot(epochs, curve.validation, color=colour, lw=width, label=label or None)
+    axes.plot(epochs, curve.validation, color=colour, lw=width, label=label or None, marker=marker)
     if few and curve.best_epoch:
         best = curve.best_epoch
         axes.plot(best, curve.validation[best - 1], "o", ms=5, mfc="white", color=colour,

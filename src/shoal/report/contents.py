@@ -83,9 +83,8 @@ def contents(
         raise DataError(
             "a report", required="a run or a study", got="none", remedy="give at least one"
         )
-    named = dict.fromkeys(history.data_name for history in known)
     return Contents(
-        title=title or f"Training on {', '.join(named)}" if known else title or "Studies",
+        title=title or _title(known),
         runs=tuple(known),
         table=_table(known),
         series=series(known, budget),
@@ -97,6 +96,13 @@ def contents(
         environments=_distinct(known, "environment"),
         changes=tuple(known[0].recipe.diff(history.recipe) for history in known),
     )
+
+
+def _title(runs: Sequence[History]) -> str:
+    """The names of the data, at most three of them."""
+    names = list(dict.fromkeys(run.data_name for run in runs))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Training on {', '.join(names[:3])}{more}" if names else "Studies"
 
 
 def _histories(runs: Sequence[Run | History | str | Path]) -> list[History]:

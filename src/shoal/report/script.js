@@ -121,7 +121,7 @@
         text += `${pen ? "L" : "M"}${px(xs[i]).toFixed(1)} ${py(y).toFixed(1)}`;
         pen = true;
       });
-      return text;
+      return text && !text.includes("L") ? `${text}h.1` : text; // a dot where there is one point
     };
     const render = () => {
       view = state.view || whole();
