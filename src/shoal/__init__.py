@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from shoal.errors import RecipeError as RecipeError
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
-    from shoal.explain.confusion import draw_confusion as draw_confusion
-    from shoal.explain.curves import draw_curves as draw_curves
-    from shoal.explain.features import draw_features as draw_features
-    from shoal.explain.health import draw_health as draw_health
-    from shoal.explain.network import draw_network as draw_network
-    from shoal.explain.predictions import draw_predictions as draw_predictions
-    from shoal.explain.surface import draw_surface as draw_surface
-    from shoal.explain.weights import draw_weights as draw_weights
-    from shoal.explain.worst import draw_worst as draw_worst
+    from shoal.explain.pictures.confusion import draw_confusion as draw_confusion
+    from shoal.explain.pictures.curves import draw_curves as draw_curves
+    from shoal.explain.pictures.features import draw_features as draw_features
+    from shoal.explain.pictures.health import draw_health as draw_health
+    from shoal.explain.pictures.network import draw_network as draw_network
+    from shoal.explain.pictures.predictions import draw_predictions as draw_predictions
+    from shoal.explain.pictures.surface import draw_surface as draw_surface
+    from shoal.explain.pictures.weights import draw_weights as draw_weights
+    from shoal.explain.pictures.worst import draw_worst as draw_worst
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -159,15 +159,15 @@ _HOMES = {
     "shoal.data": "data Data Preparation Split",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
-    "shoal.explain.confusion": "draw_confusion",
-    "shoal.explain.curves": "draw_curves",
-    "shoal.explain.features": "draw_features",
-    "shoal.explain.health": "draw_health",
-    "shoal.explain.network": "draw_network",
-    "shoal.explain.predictions": "draw_predictions",
-    "shoal.explain.surface": "draw_surface",
-    "shoal.explain.weights": "draw_weights",
-    "shoal.explain.worst": "draw_worst",
+    "shoal.explain.pictures.confusion": "draw_confusion",
+    "shoal.explain.pictures.curves": "draw_curves",
+    "shoal.explain.pictures.features": "draw_features",
+    "shoal.explain.pictures.health": "draw_health",
+    "shoal.explain.pictures.network": "draw_network",
+    "shoal.explain.pictures.predictions": "draw_predictions",
+    "shoal.explain.pictures.surface": "draw_surface",
+    "shoal.explain.pictures.weights": "draw_weights",
+    "shoal.explain.pictures.worst": "draw_worst",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",

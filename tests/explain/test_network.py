@@ -8,8 +8,8 @@ from test_pictures import untrained
 
 import shoal as sh
 from shoal.errors import ShapeError
-from shoal.explain.diagram import HEIGHT, plan
-from shoal.explain.network import network_info
+from shoal.explain.pictures.diagram import HEIGHT, plan
+from shoal.explain.pictures.network import network_info
 
 BRANCHED = sh.Net(
     sh.Conv(4, 3),

@@ -10,15 +10,15 @@ from sklearn.metrics import confusion_matrix, r2_score
 import shoal as sh
 from shoal.data.dataset import Column, Table
 from shoal.errors import DataError
-from shoal.explain.confusion import confusion_info
-from shoal.explain.curves import curves_info
-from shoal.explain.examples import examples
-from shoal.explain.features import features_info
-from shoal.explain.health import health_info
-from shoal.explain.predictions import predictions_info
-from shoal.explain.surface import surface_info
-from shoal.explain.weights import weights_info
-from shoal.explain.worst import worst_info
+from shoal.explain.pictures.confusion import confusion_info
+from shoal.explain.pictures.curves import curves_info
+from shoal.explain.pictures.examples import examples
+from shoal.explain.pictures.features import features_info
+from shoal.explain.pictures.health import health_info
+from shoal.explain.pictures.predictions import predictions_info
+from shoal.explain.pictures.surface import surface_info
+from shoal.explain.pictures.weights import weights_info
+from shoal.explain.pictures.worst import worst_info
 from shoal.train.outcome import Outcome
 from shoal.train.run import Run
 

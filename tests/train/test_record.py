@@ -5,7 +5,7 @@ import pytest
 
 import shoal as sh
 from shoal.errors import DataError, FileError
-from shoal.explain.curves import curves_info
+from shoal.explain.pictures.curves import curves_info
 
 RECIPE = sh.Recipe(
     sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3)),

@@ -117,7 +117,7 @@ def _table(runs: Sequence["Run"]) -> "Run":
 
 
 def _draw(runs: list["Run"], folder: Path) -> None:
-    from shoal.explain.curves import draw_curves
+    from shoal.explain.pictures.curves import draw_curves
 
     path = draw_curves(runs, folder / "curves.png", "32 recipes on digits, trained side by side")
     click.echo(f"their learning curves: {path}")

@@ -167,7 +167,7 @@ def _batch_size(text: str | None) -> int | str | None:
 
 
 def _report(run: "Run", folder: Path, source: str) -> None:
-    from shoal.explain.curves import draw_curves
+    from shoal.explain.pictures.curves import draw_curves
 
     draw_curves(run, folder / "curves.png")
     click.echo(repr(run))

@@ -45,7 +45,7 @@ def with_rows(function: F) -> F:
 @click.option("--title", default="", help="By default the name of the data.")
 def curves(runs: tuple[str, ...], out: str, language: str, title: str) -> None:
     """Loss, metric and learning rate over the epochs, of one RUN or several."""
-    from shoal.explain.curves import draw_curves
+    from shoal.explain.pictures.curves import draw_curves
     from shoal.train.history import read_histories
 
     histories = [history for run in runs for history in read_histories(run)]
@@ -59,7 +59,7 @@ def curves(runs: tuple[str, ...], out: str, language: str, title: str) -> None:
 @LANG
 def health(run: str, out: str, member: int, language: str) -> None:
     """Signals of each layer over the epochs, of a RUN that was trained with signals."""
-    from shoal.explain.health import draw_health
+    from shoal.explain.pictures.health import draw_health
     from shoal.train.history import read_histories
 
     _done(draw_health(read_histories(run)[0], out, member=member, language=language))
@@ -73,7 +73,7 @@ def health(run: str, out: str, member: int, language: str) -> None:
 @LANG
 def weights(run: str, out: str, **options: Any) -> None:
     """Weights of each layer: as images, kernels or matrices."""
-    from shoal.explain.weights import draw_weights
+    from shoal.explain.pictures.weights import draw_weights
 
     _done(draw_weights(_model(run), out, **options))
 
@@ -94,7 +94,7 @@ def weights(run: str, out: str, **options: Any) -> None:
 @LANG
 def features(run: str, out: str, **options: Any) -> None:  # fmt: skip
     """What each layer makes of one example."""
-    from shoal.explain.features import draw_features
+    from shoal.explain.pictures.features import draw_features
 
     _done(draw_features(_model(run), out, **_rows(run, options)))
 
@@ -106,7 +106,7 @@ def features(run: str, out: str, **options: Any) -> None:  # fmt: skip
 @LANG
 def confusion(run: str, out: str, **options: Any) -> None:
     """Which classes are taken for which."""
-    from shoal.explain.confusion import draw_confusion
+    from shoal.explain.pictures.confusion import draw_confusion
 
     _done(draw_confusion(_model(run), out, **_rows(run, options)))
 
@@ -118,7 +118,7 @@ def confusion(run: str, out: str, **options: Any) -> None:
 @LANG
 def predictions(run: str, out: str, **options: Any) -> None:
     """Predicted against true values of a regression, and the residuals."""
-    from shoal.explain.predictions import draw_predictions
+    from shoal.explain.pictures.predictions import draw_predictions
 
     _done(draw_predictions(_model(run), out, **_rows(run, options)))
 
@@ -134,7 +134,7 @@ def predictions(run: str, out: str, **options: Any) -> None:
 @LANG
 def worst(run: str, out: str, **options: Any) -> None:  # fmt: skip
     """The examples with the largest losses."""
-    from shoal.explain.worst import draw_worst
+    from shoal.explain.pictures.worst import draw_worst
 
     _done(draw_worst(_model(run), out, **_rows(run, options)))
 
@@ -160,7 +160,7 @@ def network(source: str, out: str, in_shape: tuple[int, ...] | None, outputs: in
     by name (lenet5, resnet18, ...).
     """  # fmt: skip
     from shoal.cli.options import named
-    from shoal.explain.network import draw_network
+    from shoal.explain.pictures.network import draw_network
 
     path = Path(source)
     if path.is_dir() or path.suffix == ".safetensors":
@@ -187,7 +187,7 @@ def network(source: str, out: str, in_shape: tuple[int, ...] | None, outputs: in
 @LANG
 def surface(run: str, out: str, features: str | None, **options: Any) -> None:  # fmt: skip
     """What a model says over the plane of two features."""
-    from shoal.explain.surface import draw_surface
+    from shoal.explain.pictures.surface import draw_surface
 
     chosen: Any = None
     if features is not None:

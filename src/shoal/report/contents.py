@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.errors import DataError
-from shoal.explain.health import has_signals, health_info
+from shoal.explain.pictures.health import has_signals, health_info
 from shoal.report.series import rounded, series, thinned
 from shoal.train.history import History, read_histories
 from shoal.train.run import Run

@@ -11,8 +11,8 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
-from shoal.explain.examples import TITLES, check_classes, examples
 from shoal.explain.page import page, short
+from shoal.explain.pictures.examples import TITLES, check_classes, examples
 from shoal.train.model import Model
 from shoal.train.run import Run
 

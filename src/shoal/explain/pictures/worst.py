@@ -8,10 +8,10 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import CLASSIFICATION, MULTILABEL, Data, Table
 from shoal.errors import DataError
-from shoal.explain.examples import TITLES, Examples, describe_row, examples
-from shoal.explain.images import as_tile, image_shape
 from shoal.explain.language import Say
 from shoal.explain.page import empty, page, short
+from shoal.explain.pictures.examples import TITLES, Examples, describe_row, examples
+from shoal.explain.pictures.images import as_tile, image_shape
 from shoal.train.model import Model
 from shoal.train.run import Run
 

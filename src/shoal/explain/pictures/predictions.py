@@ -11,9 +11,9 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import REGRESSION, Data
 from shoal.errors import DataError
-from shoal.explain.examples import TITLES, examples
 from shoal.explain.language import Say
 from shoal.explain.page import BLUE, GREY, ORANGE, page, short
+from shoal.explain.pictures.examples import TITLES, examples
 from shoal.train.model import Model
 from shoal.train.run import Run
 

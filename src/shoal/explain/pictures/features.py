@@ -12,11 +12,11 @@ import numpy as np
 from shoal.arrays import Numbers, times
 from shoal.data.dataset import Data
 from shoal.errors import DataError
-from shoal.explain.examples import known_data, split_rows
-from shoal.explain.images import as_tile, columns_for, image_shape, mosaic
 from shoal.explain.language import Say
-from shoal.explain.layers import Given, model_of, outputs
 from shoal.explain.page import BLUE, GREY, ORANGE, empty, page, short
+from shoal.explain.pictures.examples import known_data, split_rows
+from shoal.explain.pictures.images import as_tile, columns_for, image_shape, mosaic
+from shoal.explain.pictures.layers import Given, model_of, outputs
 from shoal.train.model import Model
 from shoal.train.run import Run
 

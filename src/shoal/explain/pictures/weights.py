@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers, Shape
-from shoal.explain.images import as_tile, columns_for, image_shape, mosaic
 from shoal.explain.language import Say
-from shoal.explain.layers import arrays_of, model_of
 from shoal.explain.page import empty, page
+from shoal.explain.pictures.images import as_tile, columns_for, image_shape, mosaic
+from shoal.explain.pictures.layers import arrays_of, model_of
 from shoal.nets import compose
 from shoal.train.model import Model
 from shoal.train.run import Run

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers, Shape
-from shoal.explain.diagram import HEIGHT, Diagram, plan
 from shoal.explain.language import Say
-from shoal.explain.layers import member_parameters, model_of
 from shoal.explain.page import empty, page, short
+from shoal.explain.pictures.diagram import HEIGHT, Diagram, plan
+from shoal.explain.pictures.layers import member_parameters, model_of
 from shoal.nets import Net, compose
 from shoal.train.model import Model
 from shoal.train.run import Run

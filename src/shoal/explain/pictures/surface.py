@@ -12,10 +12,10 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import CLASSIFICATION, MULTILABEL, Column, Data, Table
 from shoal.errors import DataError, did_you_mean
-from shoal.explain.examples import known_data, split_rows
 from shoal.explain.language import Say
-from shoal.explain.layers import model_of
 from shoal.explain.page import page, short
+from shoal.explain.pictures.examples import known_data, split_rows
+from shoal.explain.pictures.layers import model_of
 from shoal.train.model import Model
 from shoal.train.run import Run
 
