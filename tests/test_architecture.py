@@ -12,7 +12,7 @@ SOURCE = Path(sh.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [  # imports point downward only; packages on one level do not import each other
-    {"errors", "rules", "arrays", "describe", "edits", "files", "functions"},
+    {"errors", "rules", "arrays", "describe", "edits", "files", "functions", "verbs"},
     {"nets", "losses", "metrics", "optim", "data"},
     {"recipe"},
     {"train"},

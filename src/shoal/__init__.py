@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from shoal.explain.atlas.atlas_page import draw_activations as draw_activations
     from shoal.explain.gradcheck.gradcheck import gradcheck as gradcheck
     from shoal.explain.gradcheck.gradients import GradientCheck as GradientCheck
+    from shoal.explain.pictures.confusion import draw_confusion as draw_confusion
     from shoal.explain.pictures.curves import draw_curves as draw_curves
+    from shoal.explain.pictures.features import draw_features as draw_features
+    from shoal.explain.pictures.health import draw_health as draw_health
+    from shoal.explain.pictures.network import draw_network as draw_network
+    from shoal.explain.pictures.predictions import draw_predictions as draw_predictions
+    from shoal.explain.pictures.surface import draw_surface as draw_surface
+    from shoal.explain.pictures.weights import draw_weights as draw_weights
+    from shoal.explain.pictures.worst import draw_worst as draw_worst
     from shoal.explain.regions.approximation import approximation as approximation
     from shoal.explain.regions.approximation import interpolation_net as interpolation_net
     from shoal.explain.regions.approximation_page import draw_approximation as draw_approximation
@@ -154,6 +162,7 @@ if TYPE_CHECKING:
     from shoal.recipe import Convergence as Convergence
     from shoal.recipe import EarlyStopping as EarlyStopping
     from shoal.recipe import Recipe as Recipe
+    from shoal.report.page import report as report
     from shoal.train.fit import fit as fit
     from shoal.train.fit import fit_many as fit_many
     from shoal.train.fit import resume as resume
@@ -180,6 +189,15 @@ _HOMES = {
     "shoal.explain.regions.regions_page": "draw_regions draw_regions_along",
     "shoal.explain.trace.explaining": "explain",
     "shoal.explain.trace.trace": "Trace",
+    "shoal.explain.pictures.confusion": "draw_confusion",
+    "shoal.explain.pictures.curves": "draw_curves",
+    "shoal.explain.pictures.features": "draw_features",
+    "shoal.explain.pictures.health": "draw_health",
+    "shoal.explain.pictures.network": "draw_network",
+    "shoal.explain.pictures.predictions": "draw_predictions",
+    "shoal.explain.pictures.surface": "draw_surface",
+    "shoal.explain.pictures.weights": "draw_weights",
+    "shoal.explain.pictures.worst": "draw_worst",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",
@@ -196,6 +214,7 @@ _HOMES = {
     "Momentum Muon NAdam Nesterov OneCycle RMSprop ReduceOnPlateau Rprop SGD "
     "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
+    "shoal.report.page": "report",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",
@@ -204,7 +223,7 @@ _HOMES = {
     "shoal.train.run": "Run",
 }
 _MODULES = {"data", "zoo"}
-_VERBS = {"explain"}  # packages that can be called by their own name
+_VERBS = {"explain", "report"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]

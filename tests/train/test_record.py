@@ -99,6 +99,7 @@ def test_the_picture_shows_what_the_record_holds(run, tmp_path):
     assert [(panel.title, panel.log) for panel in info.panels] == [
         ("loss", True),
         ("accuracy", False),
+        ("learning rate", True),
     ]
     curve = info.panels[0].curves[1]
     np.testing.assert_array_equal(curve.train, run.record["train_loss"][:, 1])

@@ -15,6 +15,7 @@ from shoal.cli.fit import fit
 from shoal.cli.gradcheck import gradcheck
 from shoal.cli.plot import plot
 from shoal.cli.predict import predict
+from shoal.cli.report import report
 from shoal.cli.summary import summary
 
 
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, fit, summary, predict, explain, gradcheck, plot):
+for command in (demo, fit, summary, predict, explain, gradcheck, plot, report):
     cli.add_command(command)
 
 

@@ -1,21 +1,13 @@
-"""How a training is shown: every number of a step, and pictures of its record.
+"""What happens in a network: every number of a step, experiments, pictures.
 
-``shoal.explain`` is this package, and the verb: calling it is ``explaining.explain``. A function of
-that name could not stand beside a package of that name; whichever was imported last would win.
+trace/         one training step, number by number
+gradcheck/     derivatives beside central differences
+atlas/         activations on one page
+regions/       what networks of straight pieces do with their input
+experiments/   claims of textbooks, tested
+pictures/      a training, and what was trained
 """
 
-import sys
-from types import ModuleType
-from typing import Any
+from shoal.verbs import make_verb
 
-
-class _Verb(ModuleType):
-    """A package that can be called."""
-
-    def __call__(self, what: Any, x: Any, y: Any, **settings: Any) -> Any:
-        from shoal.explain.trace.explaining import explain
-
-        return explain(what, x, y, **settings)
-
-
-sys.modules[__name__].__class__ = _Verb
+make_verb(__name__, "shoal.explain.trace.explaining")

@@ -6,6 +6,7 @@ A job is what ``fit``, ``fit_many`` and ``resume`` share. Its state on disk is, 
     checkpoint-*.{json,safetensors}   the campaign under way (see ``checkpoint``)
     outcomes/*.safetensors     recipes that have finished
     record.parquet             written at the end, and model.safetensors with it
+    about.json                 written at the end: card of the data, versions, devices
 """
 
 import time
@@ -22,7 +23,7 @@ from shoal.errors import DataError
 from shoal.files import write_atomically
 from shoal.nets import compose
 from shoal.recipe import Recipe
-from shoal.train import checkpoint, outcome
+from shoal.train import about, checkpoint, outcome
 from shoal.train.campaign import Campaign
 from shoal.train.outcome import Outcome
 from shoal.train.pool import Pool, Settings, plan_work
@@ -155,6 +156,8 @@ class Job:
         if keep.folder is not None and len(runs) == 1:
             runs[0].record.save(keep.folder / "record.parquet")
             runs[0].save(keep.folder / "model.safetensors")
+        if keep.folder is not None:
+            about.save(keep.folder, runs[0])
         return runs
 
     # --- on disk ---------------------------------------------------------------------------------

@@ -1,0 +1,138 @@
+"""Page: the report as one HTML file that needs nothing else.
+
+Style, script and data are in the file; a policy in its head forbids it to load or run anything
+more, so that even a text that slipped through ``escape`` could not act.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shoal.files import write_atomically
+from shoal.report.contents import BUDGET, Contents, Note, contents
+from shoal.report.sections import escape, sections
+from shoal.train.history import History
+from shoal.train.run import Run
+
+HERE = Path(__file__).parent
+LIMIT = 5_000_000
+"""Bytes that a page stays below; curves are thinned further where it would not."""
+
+
+def report(
+    runs: Run | History | str | Path | Sequence[Run | History | str | Path],
+    path: str | Path,
+    *,
+    title: str = "",
+    findings: Sequence[Note] = (),
+    cures: Sequence[Note] = (),
+    studies: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write a report about runs: one HTML file that opens from the disk, without a network.
+
+    It holds a sortable table of the runs, their curves with zoom and hover, heat maps of the layers
+    of runs trained with signals, findings and cures, studies, the card of the data, the
+    environment, and how to repeat the first run.
+
+    Args:
+        runs: one or many: runs, or folders that ``fit`` or ``shoal fit`` wrote.
+        path: of the file.
+        title: of the page; by default the names of the data.
+        findings, cures: (title, text, diff) each; diff "" where there is none.
+        studies: {"name", "rows", "value", "direction"} each: rows are the trials, dictionaries of
+            their parameters and values; value the column that was optimised; direction "minimize"
+            or "maximize".
+
+    Raises:
+        DataError: neither runs nor studies, or a study without its value.
+        FileError: a folder without a finished training, or the file cannot be written.
+    """
+    single = isinstance(runs, Run | History | str | Path)
+    wanted: Any = [runs] if single else runs
+    budget = BUDGET
+    text = page(contents(wanted, title, findings, cures, studies, budget))
+    while len(text.encode("utf-8", "replace")) > LIMIT and budget > 1000:
+        budget //= 3
+        text = page(contents(wanted, title, findings, cures, studies, budget))
+    write_atomically(Path(path), text.encode("utf-8", "replace"))
+    return Path(path)
+
+
+def page(info: Contents) -> str:
+    """The HTML of a report."""
+    script = (HERE / "script.js").read_text(encoding="utf-8")
+    found = list(sections(info))
+    links = "".join(f'<li><a href="#section-{name}">{head}</a></li>' for name, head, _ in found)
+    body = "\n".join(
+        f'<section id="{name}" aria-labelledby="section-{name}">'
+        f'<h2 id="section-{name}" tabindex="-1">{heading}</h2>{html}</section>'
+        for name, heading, html in found
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
+<title>{escape(info.title)}</title>
+<style>
+{(HERE / "style.css").read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<a class="skip" href="#content">to the content</a>
+<header>
+<h1>{escape(info.title)}</h1>
+<p class="lead">{escape(_lead(info))}</p>
+<nav aria-label="sections"><ul>{links}</ul></nav>
+</header>
+<noscript><p>Tables and recipes are readable without scripts; curves and sorting need them.</p>
+</noscript>
+<main id="content">
+{body}
+</main>
+<script type="application/json" id="report-data">{as_json(_data(info))}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _policy(script: str) -> str:
+    """What the page may do: use its own style, and run this one script."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def _lead(info: Contents) -> str:
+    members = sum(len(run.reasons) for run in info.runs)
+    parts = []
+    if info.runs:
+        runs = f"{len(info.runs)} run{'s' * (len(info.runs) != 1)}"
+        parts.append(runs + (f" of {members} networks" if members > len(info.runs) else ""))
+    if info.studies:
+        parts.append(f"{len(info.studies)} stud{'ies' if len(info.studies) != 1 else 'y'}")
+    versions: Mapping[str, str] = next((e["versions"] for e in info.environments), {})
+    return ", ".join(parts) + (f"; shoal {versions['shoal']}" if versions else "")
+
+
+def _data(info: Contents) -> dict[str, Any]:
+    """What the script draws."""
+    return {
+        "names": [run.name for run in info.runs],
+        "members": [len(run.reasons) for run in info.runs],
+        "series": info.series,
+        "health": info.health,
+    }
+
+
+def as_json(value: Any) -> str:
+    """JSON that can stand inside a script element whatever texts are in it.
+
+    >>> as_json(["</script>"])
+    '["\\\\u003c/script\\\\u003e"]'
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
