@@ -181,7 +181,6 @@ _HOMES = {
     "shoal.explain.atlas.atlas": "ActivationInfo activation_infos",
     "shoal.explain.atlas.atlas_page": "draw_activations",
     "shoal.explain.regions.bounds": "region_bounds",
-    "shoal.explain.pictures.curves": "draw_curves",
     "shoal.explain.regions.folding": "folding_net draw_folding",
     "shoal.explain.gradcheck.gradcheck": "gradcheck",
     "shoal.explain.gradcheck.gradients": "GradientCheck",

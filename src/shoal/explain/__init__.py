@@ -8,6 +8,15 @@ experiments/   claims of textbooks, tested
 pictures/      a training, and what was trained
 """
 
+from typing import Any
+
 from shoal.verbs import make_verb
 
-make_verb(__name__, "shoal.explain.trace.explaining")
+
+def _explain(*arguments: Any, **settings: Any) -> Any:
+    from shoal.explain.trace.explaining import explain
+
+    return explain(*arguments, **settings)
+
+
+make_verb(__name__, _explain)
