@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from shoal.errors import ShapeError as ShapeError
     from shoal.errors import ShoalError as ShoalError
     from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.explain.experiments.catalogue import experiments as experiments
+    from shoal.explain.experiments.catalogue import show as show
+    from shoal.explain.experiments.experiment import Finding as Finding
     from shoal.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from shoal.losses import CrossEntropy as CrossEntropy
     from shoal.losses import CustomLoss as CustomLoss
@@ -151,6 +154,8 @@ _HOMES = {
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.curves": "draw_curves",
+    "shoal.explain.experiments.catalogue": "experiments show",
+    "shoal.explain.experiments.experiment": "Finding",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",

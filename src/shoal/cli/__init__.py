@@ -12,6 +12,7 @@ import click
 from shoal.cli.demo import demo
 from shoal.cli.fit import fit
 from shoal.cli.predict import predict
+from shoal.cli.show import show
 from shoal.cli.summary import summary
 
 
@@ -24,10 +25,11 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal predict runs/houses/model.safetensors new.csv
+    shoal show dead_relu                             test what textbooks say
     """
 
 
-for command in (demo, fit, summary, predict):
+for command in (demo, fit, summary, predict, show):
     cli.add_command(command)
 
 
