@@ -8,13 +8,25 @@ from pathlib import Path
 
 from shoal.errors import RecipeError, did_you_mean
 from shoal.explain.drawing import check_picture
-from shoal.explain.experiments import activations, gradients, rectifiers
+from shoal.explain.experiments import (
+    activations,
+    batches,
+    beginnings,
+    gradients,
+    heads,
+    rectifiers,
+    speed,
+)
 from shoal.explain.experiments.experiment import Experiment, Finding, Size
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *gradients.EXPERIMENTS,
     *activations.EXPERIMENTS,
     *rectifiers.EXPERIMENTS,
+    *beginnings.EXPERIMENTS,
+    *heads.EXPERIMENTS,
+    *batches.EXPERIMENTS,
+    *speed.EXPERIMENTS,
 )
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 SCALES = {"full": 1.0, "small": 0.1}

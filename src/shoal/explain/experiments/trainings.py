@@ -14,6 +14,9 @@ from shoal.train.fit import fit_many
 from shoal.train.pool import Settings
 from shoal.train.run import Run
 
+BATCHED = Settings(layout="batched")
+"""One layout, because choosing one compiles both."""
+
 
 class Trainings(NamedTuple):
     """The runs of each variant, one for each seed."""
@@ -68,8 +71,7 @@ def train(variants: Mapping[str, Recipe], data: Data, size: Size) -> Trainings:
         for label, recipe in variants.items()
         for k in range(size.seeds)
     ]
-    # One layout, because timing both compiles everything twice.
-    runs = fit_many(recipes, data, show=False, settings=Settings(layout="batched"))
+    runs = fit_many(recipes, data, show=False, settings=BATCHED)
     places = range(0, len(runs), size.seeds)
     groups = (runs[place : place + size.seeds] for place in places)
     return Trainings(dict(zip(variants, groups, strict=True)))
