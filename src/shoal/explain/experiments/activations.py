@@ -8,13 +8,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from shoal.arrays import Numbers
 from shoal.data.builtin import digits
 from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, bars_over_seeds
-from shoal.explain.experiments.trainings import Trainings, train
+from shoal.explain.experiments.trainings import Trainings, lowest, train
 from shoal.nets import (
     ELU,
     GELU,
@@ -44,7 +43,7 @@ ALL: dict[str, Activation] = {
     "SiLU": SiLU(), "Mish": Mish(), "hard swish": HardSwish(), "softplus": Softplus(),
     "softsign": Softsign(), "hard sigmoid": HardSigmoid(),
 }  # fmt: skip
-"""ReLU is LeakyReLU of slope 0 here, so that both are one program. (CELU is ELU where alpha is 1.)"""
+"""ReLU as LeakyReLU of slope 0, so that both are one program. (CELU with alpha 1 is ELU.)"""
 
 LEVEL = 0.97
 """The training accuracy until which epochs are counted."""
@@ -66,7 +65,7 @@ def _rivals(rivals: Mapping[str, Activation], size: Size) -> Result:
     variants = tuple(done.runs)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
     losses = {label: log10(done.last(label, "train_loss")) for label in variants}
-    first, second = (_fastest(needed, name) for name in rivals)
+    first, second = (lowest(needed, f"{name},") for name in rivals)
     return Result(
         columns("at a learning rate", f"epochs to {LEVEL:.0%}", "log10 of training loss"),
         tuple(row(label, needed[label], losses[label]) for label in variants),
@@ -93,7 +92,7 @@ def every_activation(size: Size) -> Result:
     kinds = {name: ALL[name] for name in size.some(tuple(ALL), least=3)}
     done = _at_all_rates(kinds, 2, size)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in done.runs}
-    best = sorted((_fastest(needed, kind) for kind in kinds), key=lambda v: needed[v].mean())
+    best = sorted((lowest(needed, f"{kind},") for kind in kinds), key=lambda v: needed[v].mean())
     right = {label: done.last(label, "validation_accuracy") for label in best}
     bounded = {kind for kind, activation in kinds.items() if activation.facts.saturates == "both"}
     groups = [[needed[v] for v in best if (_kind(v) in bounded) == yes] for yes in (True, False)]
@@ -137,12 +136,6 @@ def _at_all_rates(kinds: Mapping[str, Activation], depth: int, size: Size) -> Tr
 def _kind(label: str) -> str:
     """The activation of a label."""
     return label.split(",")[0]
-
-
-def _fastest(needed: Mapping[str, Numbers], name: str) -> str:
-    """The variant of an activation that needs the fewest epochs on average."""
-    own = [label for label in needed if _kind(label) == name]
-    return min(own, key=lambda label: float(needed[label].mean()))
 
 
 _METHOD = (

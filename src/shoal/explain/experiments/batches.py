@@ -14,7 +14,7 @@ from shoal.explain.experiments.experiment import Experiment, Result, Size, colum
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.passes import standard_batch
 from shoal.explain.experiments.picture import Panel, line_over_seeds
-from shoal.explain.experiments.trainings import train
+from shoal.explain.experiments.trainings import lowest, train
 from shoal.losses import CrossEntropy
 from shoal.nets import Mode, ReLU
 from shoal.optim import SGD, GradientDescent, Rprop
@@ -32,14 +32,13 @@ EPOCHS, LEVEL = 30, 0.97
 def batch_noise(size: Size) -> Result:
     """How far the gradient and the loss of a batch are from those of all rows, by its size."""
     gradients, losses = per_example(size.count(ROWS, least=256), size.seeds)
-    sizes, rng = np.array(SIZES), np.random.default_rng(0)
-    noise = np.empty((len(sizes), size.seeds))
-    spread = np.empty_like(noise)
+    sizes, rng = np.array(SIZES, np.float64), np.random.default_rng(0)
+    noise, spread = (np.empty((len(sizes), size.seeds)) for _ in range(2))
     for place, rows in enumerate(SIZES):
         for seed in range(size.seeds):
             # (DRAWS, N): how often each row is in each batch, as a share.
-            shares = rng.multinomial(rows, np.full(losses.shape[1], 1 / losses.shape[1]), DRAWS)
-            shares = shares / rows
+            even = np.full(losses.shape[1], 1.0 / losses.shape[1])
+            shares = rng.multinomial(rows, even, DRAWS) / rows
             off = shares @ gradients[seed] - gradients[seed].mean(axis=0)
             noise[place, seed] = math.sqrt(float((off**2).sum(axis=1).mean()))
             spread[place, seed] = (shares @ losses[seed]).std()
@@ -109,8 +108,7 @@ def batch_size(size: Size) -> Result:
     done = train(variants, digits(), size)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
     trained = len(next(iter(done.runs.values()))[0].prepared.parts.train)
-    best = {rows: min((v for v in variants if v.startswith(f"{rows} rows")),
-                      key=lambda v: float(needed[v].mean())) for rows in recipes}  # fmt: skip
+    best = {rows: lowest(needed, f"{rows} rows,") for rows in recipes}
     updates = {rows: log10(needed[best[rows]] * -(-trained // rows)) for rows in recipes}
     small, large = min(recipes), max(recipes)
     epochs = np.stack([needed[best[rows]] for rows in recipes])
@@ -147,7 +145,7 @@ def full_batch(size: Size) -> Result:
     done = train(variants, digits(), size)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
     groups = {name: [v for v in variants if v.startswith(name)] for name in rivals}
-    best = {n: min(g, key=lambda v: float(needed[v].mean())) for n, g in groups.items()}
+    best = {name: lowest(needed, f"{name},") for name in rivals}
     span = {n: np.max([needed[v] for v in g], axis=0) - np.min([needed[v] for v in g], axis=0)
             for n, g in groups.items()}  # fmt: skip
     descent, rprop, sgd = rivals

@@ -1,7 +1,6 @@
 """How weights begin: zero, small, Xavier, He, all equal; and layers without activations."""
 
 import math
-from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,7 @@ from shoal.explain.experiments.experiment import Experiment, Result, Size, colum
 from shoal.explain.experiments.generated import moons
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, bars_over_seeds
-from shoal.explain.experiments.trainings import BATCHED, Trainings, train
+from shoal.explain.experiments.trainings import BATCHED, Trainings, lowest, train
 from shoal.nets import Constant, Dense, Identity, Mode, Net, Normal, ReLU, Zeros
 from shoal.nets.initialisers import Initialiser
 from shoal.optim import SGD
@@ -56,7 +55,7 @@ def initialisation(size: Size) -> Result:
     done = train(variants, digits(), size)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
     right = {label: done.last(label, "validation_accuracy") for label in variants}
-    best = {name: _fastest(needed, name) for name in BEGINNINGS}
+    best = {name: lowest(needed, f"{name},") for name in BEGINNINGS}
     he = best["He"]
     return Result(
         columns("weights", f"epochs to {LEVEL:.0%}", "right on validation"),
@@ -73,11 +72,6 @@ def initialisation(size: Size) -> Result:
                   (bars_over_seeds({v: right[v] for v in best.values()}),)),
         ),
     )  # fmt: skip
-
-
-def _fastest(needed: Mapping[str, Numbers], name: str) -> str:
-    own = [label for label in needed if label.startswith(f"{name},")]
-    return min(own, key=lambda label: float(needed[label].mean()))
 
 
 def symmetry(size: Size) -> Result:

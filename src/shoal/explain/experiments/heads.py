@@ -15,7 +15,7 @@ from shoal.data.builtin import breast_cancer
 from shoal.explain.experiments.comparison import BELOW_ZERO, log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
 from shoal.explain.experiments.picture import Panel, line_over_seeds
-from shoal.explain.experiments.trainings import train
+from shoal.explain.experiments.trainings import lowest, train
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from shoal.nets import Constant, Dense, Net, Sigmoid, Softmax, Tanh
 from shoal.optim import SGD
@@ -34,7 +34,7 @@ EPOCHS, LEVEL = 40, 0.93
 CLASSES, ROWS = 10, 64
 SCALES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 USUAL, LARGE = 1.0, 8.0
-"""Standard deviations of q·k for 64 standard normal numbers, with the factor 1 / √64 and without."""
+"""Standard deviations of q·k for 64 standard normal numbers, with a factor 1 / √64, and without."""
 
 
 def cross_entropy_or_squares(size: Size) -> Result:
@@ -54,8 +54,7 @@ def cross_entropy_or_squares(size: Size) -> Result:
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
 
     def fastest(name: str, start: float) -> str:
-        labels = [f"{name}, bias {start:g}, rate {rate:g}" for rate in RATES]
-        return min(labels, key=lambda label: float(needed[label].mean()))
+        return lowest(needed, f"{name}, bias {start:g},")
 
     shown = [fastest(name, start) for name in LOSSES for start in STARTS]
     good, worst = STARTS[0], STARTS[-1]
@@ -74,7 +73,7 @@ def cross_entropy_or_squares(size: Size) -> Result:
         (
             Panel("accuracy while training, best rates", "epoch", "share right",
                   tuple(
-                      done.line(label, "train_accuracy", colour=place // len(STARTS) * 1,
+                      done.line(label, "train_accuracy", colour=place // len(STARTS),
                                 dashed="bias 0" not in label)
                       for place, label in enumerate(shown)
                       if f"bias {STARTS[1]:g}," not in label

@@ -13,7 +13,7 @@ from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, line_over_seeds
-from shoal.explain.experiments.trainings import train
+from shoal.explain.experiments.trainings import lowest, train
 from shoal.nets import ELU, Constant, LeakyReLU, Mode, Net, PReLU, ReLU, RReLU
 from shoal.optim import SGD
 from shoal.recipe import Recipe
@@ -131,11 +131,7 @@ def deep_rectifiers(size: Size) -> Result:
     loss = {label: log10(done.last(label, "train_loss")) for label in variants}
     right = {label: done.last(label, "validation_accuracy") for label in variants}
 
-    def best(name: str, depth: int) -> str:
-        labels = [f"{name}, {depth} layers, rate {rate:g}" for rate in DEEP_RATES]
-        return min(labels, key=lambda label: float(loss[label].mean()))
-
-    shown = {depth: [best(name, depth) for name in kin] for depth in depths}
+    shown = {depth: [lowest(loss, f"{name}, {depth} layers,") for name in kin] for depth in depths}
     plain, *others = shown[DEPTHS[0]]
     return Result(
         columns("at its best rate", "log10 of training loss", "right on validation"),

@@ -77,6 +77,18 @@ def train(variants: Mapping[str, Recipe], data: Data, size: Size) -> Trainings:
     return Trainings(dict(zip(variants, groups, strict=True)))
 
 
+def lowest(values: Mapping[str, Numbers], prefix: str) -> str:
+    """The label with the lowest mean over seeds among those that begin so: the best rate of one.
+
+    >>> lowest({"a, 1": np.array([3.0]), "a, 2": np.array([2.0]), "b, 1": np.array([1.0])}, "a,")
+    'a, 2'
+    """
+    return min(
+        (label for label in values if label.startswith(prefix)),
+        key=lambda label: float(values[label].mean()),
+    )
+
+
 def _carried(column: Numbers, epochs: int) -> Numbers:
     """A column with its last finite number in the place of all after it."""
     full = np.full(epochs, np.nan)
