@@ -178,7 +178,10 @@ def row(label: Cell, *quantities: Any) -> tuple[Cell, ...]:
 
 
 def _text(cell: Cell) -> str:
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    """A cell as text; what was not measured, because no epoch was completed, as a dash."""
+    if isinstance(cell, float):
+        return "-" if math.isnan(cell) else f"{cell:.4g}"
+    return str(cell)
 
 
 def _finite(cell: Cell) -> Cell | None:
