@@ -97,6 +97,7 @@ def every_activation(size: Size) -> Result:
     bounded = {kind for kind, activation in kinds.items() if activation.facts.saturates == "both"}
     groups = [[needed[v] for v in best if (_kind(v) in bounded) == yes] for yes in (True, False)]
     slow, fast = (np.mean(group, axis=0) for group in groups)
+    quickest = next(v for v in best if _kind(v) in bounded)
     return Result(
         columns("at its best rate", f"epochs to {LEVEL:.0%}", "right on validation"),
         tuple(row(label, needed[label], right[label]) for label in best),
@@ -107,6 +108,9 @@ def every_activation(size: Size) -> Result:
                 slow,
                 fast,
                 unit="epochs",
+            ),
+            paired(
+                f"and the fastest of them, {quickest}, by", needed[quickest], fast, unit="epochs"
             ),
         ),
         (

@@ -15,6 +15,9 @@ from shoal.explain.experiments.picture import Panel, Picture, draw_picture
 
 T = TypeVar("T")
 Cell = str | float | int
+BOUNDS = ("low", "high")
+"""Names of the columns that hold an interval."""
+
 LINE = 98
 """Characters of a line of text."""
 
@@ -117,17 +120,11 @@ class Finding(NamedTuple):
 
     @property
     def table(self) -> str:
-        """The table as text."""
-        rows = [self.result.columns, *([_text(c) for c in row] for row in self.result.rows)]
+        """The table as text: means ± half of their intervals."""
+        rows = [_joined(self.result.columns, row) for row in self.result.rows]
+        rows.insert(0, _joined(self.result.columns, self.result.columns))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        numeric = [not isinstance(cell, str) for cell in self.result.rows[0]]
-        aligned = [
-            [
-                f"{c:>{w}}" if n else f"{c:<{w}}"
-                for c, w, n in zip(row, widths, numeric, strict=True)
-            ]
-            for row in rows
-        ]
+        aligned = ([f"{c:<{w}}" for c, w in zip(row, widths, strict=True)] for row in rows)
         return "\n".join("  ".join(row).rstrip() for row in aligned)
 
     def draw(self, path: str | Path) -> Path:
@@ -164,7 +161,7 @@ class Finding(NamedTuple):
 
 def columns(label: str, *quantities: str) -> tuple[str, ...]:
     """The names of the columns of rows made by ``row``."""
-    return (label, *(name for q in quantities for name in (q, "low", "high")))
+    return (label, *(name for q in quantities for name in (q, *BOUNDS)))
 
 
 def row(label: Cell, *quantities: Any) -> tuple[Cell, ...]:
@@ -177,10 +174,23 @@ def row(label: Cell, *quantities: Any) -> tuple[Cell, ...]:
     return (label, *(number for values in quantities for number in mean_interval(values)))
 
 
+def _joined(names: Sequence[str], row: Sequence[Cell]) -> list[str]:
+    """The cells of a row as text, the bounds of an interval joined to its mean."""
+    texts = []
+    for at, (name, cell) in enumerate(zip(names, row, strict=True)):
+        if name in BOUNDS:
+            continue
+        text = _text(cell)
+        if names[at + 1 : at + 3] == BOUNDS and isinstance(cell, float):
+            text += f" ± {_text(float(row[at + 2]) - cell)}"
+        texts.append(text)
+    return texts
+
+
 def _text(cell: Cell) -> str:
     """A cell as text; what was not measured, because no epoch was completed, as a dash."""
     if isinstance(cell, float):
-        return "-" if math.isnan(cell) else f"{cell:.4g}"
+        return "-" if math.isnan(cell) else f"{cell:.3g}"
     return str(cell)
 
 

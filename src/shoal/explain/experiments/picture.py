@@ -126,9 +126,8 @@ def draw_picture(picture: Picture, path: str | Path) -> Path:
     """
     count = len(picture.panels)
     width = WIDTH * max(count, 2)
-    letters = int(width * 13)
-    claim = textwrap.fill(f"Claim: {picture.claim}.", letters)
-    sentence = textwrap.fill(picture.sentence, letters)
+    claim = _balanced(f"Claim: {picture.claim}.", int(width * 13))
+    sentence = _balanced(picture.sentence, int(width * 13))
     text = 0.19 * (claim.count("\n") + sentence.count("\n"))
     figure = new_figure(width, HEIGHT + 0.8 + text)
     figure.suptitle(f"{picture.title}\n{claim}", fontsize=10)
@@ -137,6 +136,12 @@ def draw_picture(picture: Picture, path: str | Path) -> Path:
         _draw_panel(axes, panel)
     figure.supxlabel(sentence, fontsize=9)
     return save(figure, path)
+
+
+def _balanced(text: str, most: int) -> str:
+    """Text in lines of about the same length, none longer than so many characters."""
+    lines = math.ceil(len(text) / most)
+    return textwrap.fill(text, min(most, math.ceil(len(text) / lines) + 8))
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:
