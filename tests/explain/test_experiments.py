@@ -80,6 +80,13 @@ def test_intervals_are_those_of_scipy(rng):
     assert mean_interval([3.0]) == (3.0, -math.inf, math.inf)
 
 
+def test_a_geometric_line_is_the_mean_of_logarithms():
+    line = line_over_seeds("a", [1], [[1.0, 100.0]], geometric=True)
+    assert line.y == pytest.approx([10.0])
+    assert line.low[0] * line.high[0] == pytest.approx(100.0)
+    assert (line_over_seeds("a", [1], [[1.0, 100.0]]).y == 50.5).all()
+
+
 def test_intervals_of_pairs_are_those_of_a_paired_test(rng):
     first, second = rng.normal(size=(2, 8))
     expected = stats.ttest_rel(first, second).confidence_interval(0.95)

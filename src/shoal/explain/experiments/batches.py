@@ -44,7 +44,7 @@ def batch_noise(size: Size) -> Result:
             spread[place, seed] = (shares @ losses[seed]).std()
     slope = np.polyfit(np.log(sizes), np.log(noise), 1)[0]
     slope_loss = np.polyfit(np.log(sizes), np.log(spread), 1)[0]
-    law = noise[0].mean() * np.sqrt(SIZES[0] / sizes)
+    law = 10 ** log10(noise[0]).mean() * np.sqrt(SIZES[0] / sizes)
     return Result(
         columns("rows in a batch", "log10 of gradient noise", "log10 of loss noise"),
         tuple(
@@ -58,11 +58,11 @@ def batch_noise(size: Size) -> Result:
         (
             Panel("noise of the gradient of a batch", "rows in a batch",
                   "distance from the gradient of all rows",
-                  (line_over_seeds("measured", sizes, noise),
+                  (line_over_seeds("measured", sizes, noise, geometric=True),
                    line_over_seeds("1 / √rows", sizes, np.stack([law, law], axis=1), dashed=True)),
                   log_x=True, log_y=True),
             Panel("noise of the loss of a batch", "rows in a batch", "standard deviation",
-                  (line_over_seeds("measured", sizes, spread),), log_x=True, log_y=True),
+                  (line_over_seeds("measured", sizes, spread, geometric=True),), log_x=True, log_y=True),
         ),
     )  # fmt: skip
 
@@ -125,7 +125,7 @@ def batch_size(size: Size) -> Result:
             Panel(f"epochs to {LEVEL:.0%}", "rows in a batch", "epochs",
                   (line_over_seeds("", np.array(list(recipes)), epochs),), log_x=True),
             Panel("training loss at the best rates", "epoch", "cross-entropy",
-                  tuple(done.line(best[rows], "train_loss") for rows in recipes), log_y=True),
+                  tuple(done.line(best[rows], "train_loss", geometric=True) for rows in recipes), log_y=True),
         ),
     )  # fmt: skip
 

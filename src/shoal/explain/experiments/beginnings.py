@@ -56,18 +56,18 @@ def initialisation(size: Size) -> Result:
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
     right = {label: done.last(label, "validation_accuracy") for label in variants}
     best = {name: lowest(needed, f"{name},") for name in BEGINNINGS}
-    he = best["He"]
+    he, to = best["He"], f"to be right on {LEVEL:.0%} of the training digits "
     return Result(
         columns("weights", f"epochs to {LEVEL:.0%}", "right on validation"),
         tuple(row(label, needed[label], right[label]) for label in variants),
         tuple(
-            paired(f"to be right on {LEVEL:.0%} of the training digits {best[name]}, takes longer "
-                   f"than {he}, by", needed[best[name]], needed[he], unit="epochs")
-            for name in ("Xavier", "normal 0.01", "zero")
+            paired(f"{what}{best[name]}, takes longer than {he}, by",
+                   needed[best[name]], needed[he], unit="epochs")
+            for what, name in ((to, "Xavier"), ("", "normal 0.01"), ("", "zero"))
         ),
         (
             Panel("training loss at the best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss") for label in best.values()), log_y=True),
+                  tuple(done.line(label, "train_loss", geometric=True) for label in best.values()), log_y=True),
             Panel("at the end, on digits not trained on", "share right", "",
                   (bars_over_seeds({v: right[v] for v in best.values()}),)),
         ),

@@ -155,8 +155,12 @@ class Finding(NamedTuple):
     def __repr__(self) -> str:
         about = self.experiment
         lines = [about.title, f"Claim: {about.claim}.", f"Source: {about.source}.", about.method]
-        words = ["\n".join(textwrap.wrap(line, LINE)) for line in lines]
-        return "\n".join([*words, "", self.table, "", *textwrap.wrap(self.sentence, LINE)])
+        words = [_wrapped(line) for line in lines]
+        return "\n".join([*words, "", self.table, "", _wrapped(self.sentence)])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, LINE, break_on_hyphens=False)
 
 
 def columns(label: str, *quantities: str) -> tuple[str, ...]:

@@ -133,20 +133,17 @@ def deep_rectifiers(size: Size) -> Result:
 
     shown = {depth: [lowest(loss, f"{name}, {depth} layers,") for name in kin] for depth in depths}
     plain, *others = shown[DEPTHS[0]]
+    what = f"log10 of the training loss of {plain}, is higher "
     return Result(
         columns("at its best rate", "log10 of training loss", "right on validation"),
         tuple(row(v, loss[v], right[v]) for depth in depths for v in shown[depth]),
         tuple(
-            paired(
-                f"log10 of the training loss of {plain} is higher than that of {other} by",
-                loss[plain],
-                loss[other],
-            )
-            for other in others
+            paired(f"{before}than that of {other}, by", loss[plain], loss[other])
+            for before, other in zip((what, *[""] * len(others)), others, strict=False)
         ),
         tuple(
             Panel(f"training loss, {depth} layers, best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss") for label in shown[depth]), log_y=True)
+                  tuple(done.line(label, "train_loss", geometric=True) for label in shown[depth]), log_y=True)
             for depth in depths
         ),
     )  # fmt: skip

@@ -53,7 +53,7 @@ class Trainings(NamedTuple):
         return np.array([_crossing(column, level) for column in curve.T])
 
     def line(self, label: str, quantity: str, **look: Any) -> Line:
-        """The curve of a variant over epochs, with its interval over seeds."""
+        """The curve of a variant over epochs; ``look`` as for ``line_over_seeds``."""
         curve = self.curve(label, quantity)
         return line_over_seeds(label, np.arange(1, len(curve) + 1), curve, **look)
 
