@@ -79,8 +79,7 @@ def _rivals(rivals: Mapping[str, Activation], size: Size) -> Result:
             ),
         ),
         (
-            Panel("training loss at the best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss", geometric=True) for label in (first, second)), log_y=True),
+            done.losses("training loss at the best rates", (first, second)),
             Panel("accuracy on training digits", "epoch", "share right",
                   tuple(done.line(label, "train_accuracy") for label in (first, second))),
         ),

@@ -62,7 +62,8 @@ def batch_noise(size: Size) -> Result:
                    line_over_seeds("1 / √rows", sizes, np.stack([law, law], axis=1), dashed=True)),
                   log_x=True, log_y=True),
             Panel("noise of the loss of a batch", "rows in a batch", "standard deviation",
-                  (line_over_seeds("measured", sizes, spread, geometric=True),), log_x=True, log_y=True),
+                  (line_over_seeds("measured", sizes, spread, geometric=True),),
+                  log_x=True, log_y=True),
         ),
     )  # fmt: skip
 
@@ -124,8 +125,7 @@ def batch_size(size: Size) -> Result:
         (
             Panel(f"epochs to {LEVEL:.0%}", "rows in a batch", "epochs",
                   (line_over_seeds("", np.array(list(recipes)), epochs),), log_x=True),
-            Panel("training loss at the best rates", "epoch", "cross-entropy",
-                  tuple(done.line(best[rows], "train_loss", geometric=True) for rows in recipes), log_y=True),
+            done.losses("training loss at the best rates", [best[rows] for rows in recipes]),
         ),
     )  # fmt: skip
 

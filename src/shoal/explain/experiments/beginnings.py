@@ -66,8 +66,7 @@ def initialisation(size: Size) -> Result:
             for what, name in ((to, "Xavier"), ("", "normal 0.01"), ("", "zero"))
         ),
         (
-            Panel("training loss at the best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss", geometric=True) for label in best.values()), log_y=True),
+            done.losses("training loss at the best rates", best.values()),
             Panel("at the end, on digits not trained on", "share right", "",
                   (bars_over_seeds({v: right[v] for v in best.values()}),)),
         ),

@@ -142,8 +142,7 @@ def deep_rectifiers(size: Size) -> Result:
             for before, other in zip((what, *[""] * len(others)), others, strict=False)
         ),
         tuple(
-            Panel(f"training loss, {depth} layers, best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss", geometric=True) for label in shown[depth]), log_y=True)
+            done.losses(f"training loss, {depth} layers, best rates", shown[depth])
             for depth in depths
         ),
     )  # fmt: skip

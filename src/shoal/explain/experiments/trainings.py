@@ -1,6 +1,6 @@
 """Trainings for an experiment: each variant with every seed, side by side on the same batches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.explain.experiments.experiment import Size
-from shoal.explain.experiments.picture import Line, line_over_seeds
+from shoal.explain.experiments.picture import Line, Panel, line_over_seeds
 from shoal.recipe import Recipe
 from shoal.train.fit import fit_many
 from shoal.train.pool import Settings
@@ -56,6 +56,11 @@ class Trainings(NamedTuple):
         """The curve of a variant over epochs; ``look`` as for ``line_over_seeds``."""
         curve = self.curve(label, quantity)
         return line_over_seeds(label, np.arange(1, len(curve) + 1), curve, **look)
+
+    def losses(self, title: str, labels: Iterable[str]) -> Panel:
+        """A panel with the training losses of some variants."""
+        lines = (self.line(label, "train_loss", geometric=True) for label in labels)
+        return Panel(title, "epoch", "cross-entropy", tuple(lines), log_y=True)
 
 
 def train(variants: Mapping[str, Recipe], data: Data, size: Size) -> Trainings:
