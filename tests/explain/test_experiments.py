@@ -298,7 +298,7 @@ def test_a_finding_is_consistent(name, tmp_path):
         )
         assert c.interval[1:] == pytest.approx(expected)
         assert f"{c.interval.mean:.3g}" in found.sentence
-    assert f"Over {SEEDS} seeds" in found.sentence
+    assert found.sentence.startswith(f"Over {SEEDS} {found.experiment.over} ")
     assert found.draw(tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 

@@ -150,9 +150,9 @@ EXPERIMENTS = (
     Experiment(
         "tanh_or_sigmoid",
         "tanh against sigmoid",
-        "tanh learns faster than the sigmoid, because its outputs are centred on zero and its "
-        "slope is up to four times larger",
-        "LeCun et al. 1998, Efficient BackProp, and most texts since",
+        "tanh learns in fewer epochs than the sigmoid",
+        "LeCun et al. 1998, Efficient BackProp, and most texts since, which give as reasons that "
+        "its outputs are centred on zero and its slope is up to four times larger",
         _METHOD,
         tanh_or_sigmoid,
     ),

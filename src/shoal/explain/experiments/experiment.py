@@ -77,6 +77,7 @@ class Experiment(NamedTuple):
         method: what is done, in a sentence or two.
         run: the function.
         seeds: how many it takes where nobody says.
+        over: what it calls them: timings have repetitions in the place of seeds.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Experiment(NamedTuple):
     method: str
     run: Callable[[Size], Result]
     seeds: int = 5
+    over: str = "seeds"
 
 
 class Finding(NamedTuple):
@@ -109,7 +111,8 @@ class Finding(NamedTuple):
         verdict = "the claim is undecided"
         if self.verdict is not Verdict.UNDECIDED:
             verdict = f"the claim {self.verdict}"
-        return f"Over {self.size.seeds} seeds {verdict}: {'; '.join(parts)}."
+        over = f"{self.size.seeds} {self.experiment.over}"
+        return f"Over {over} {verdict}: {'; '.join(parts)}."
 
     @property
     def picture(self) -> Picture:

@@ -167,9 +167,10 @@ EXPERIMENTS = (
     Experiment(
         "cross_entropy_or_squares",
         "Cross-entropy against squared error behind a sigmoid",
-        "a sigmoid output that is sure and wrong learns slowly under squared error, because the "
-        "gradient carries the factor σ', and not under cross-entropy, where it cancels",
-        "texts on neural networks that introduce cross-entropy by this slowdown",
+        "a sigmoid output that begins sure and wrong learns slowly under squared error and not "
+        "under cross-entropy",
+        "texts on neural networks that introduce cross-entropy by this slowdown: the gradient of "
+        "squared error carries the factor σ', which cancels in that of cross-entropy",
         "One hidden layer of 16 tanh units and a sigmoid output learn to tell benign from "
         "malignant tumours by plain SGD; the bias of the output begins at 0, -3 or -6; each loss "
         "and start at the best of three learning rates.",
