@@ -35,7 +35,7 @@ from shoal.nets.activation import Activation
 from shoal.optim import SGD
 from shoal.recipe import Recipe
 
-RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 DEPTH, WIDTH, EPOCHS = 3, 32, 30
 ALL: dict[str, Activation] = {
     "ReLU": LeakyReLU(0.0), "sigmoid": Sigmoid(), "leaky ReLU": LeakyReLU(), "tanh": Tanh(),

@@ -25,7 +25,7 @@ SIZES = (4, 16, 64, 256)
 DRAWS, ROWS = 400, 1024
 """Batches drawn for each size, from so many rows."""
 
-RATES = (0.03, 0.1, 0.3, 1.0)
+RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 EPOCHS, LEVEL = 30, 0.97
 
 
@@ -134,7 +134,7 @@ def full_batch(size: Size) -> Result:
     """Gradient descent and Rprop on full batches, SGD on batches of 32."""
     rivals: dict[str, tuple[Any, tuple[float, ...]]] = {
         "gradient descent": (GradientDescent, (0.3, 1.0, 3.0, 10.0)),
-        "Rprop": (Rprop, (0.003, 0.01, 0.03, 0.1)),
+        "Rprop": (Rprop, (0.01, 0.03, 0.1, 0.3)),
         "SGD": (SGD, (0.03, 0.1, 0.3, 1.0)),
     }
     variants = {
@@ -158,7 +158,7 @@ def full_batch(size: Size) -> Result:
                    needed[best[descent]], needed[best[rprop]], unit="epochs"),
             paired(f"and Rprop longer than {best[sgd]}, by",
                    needed[best[rprop]], needed[best[sgd]], unit="epochs"),
-            paired("between the best and the worst of four rates, 33 times apart, gradient "
+            paired("between the best and the worst of four rates, about 30 times apart, gradient "
                    "descent differs more than Rprop by", span[descent], span[rprop], unit="epochs"),
         ),
         (
@@ -195,7 +195,7 @@ EXPERIMENTS = (
         "Batch size and epochs",
         "large batches need more epochs and fewer updates than small ones for the same accuracy",
         "texts on mini-batches; Keskar et al. 2017, Goyal et al. 2017",
-        f"{_ONE_LAYER} by plain SGD; each batch size at the best of four learning rates.",
+        f"{_ONE_LAYER} by plain SGD; each batch size at the best of five learning rates.",
         batch_size,
     ),
     Experiment(

@@ -18,6 +18,9 @@ Cell = str | float | int
 BOUNDS = ("low", "high")
 """Names of the columns that hold an interval."""
 
+NOTHING = "-"
+"""In the place of a number that was not measured."""
+
 LINE = 98
 """Characters of a line of text."""
 
@@ -188,7 +191,7 @@ def _joined(names: Sequence[str], row: Sequence[Cell]) -> list[str]:
         if name in BOUNDS:
             continue
         text = _text(cell)
-        if names[at + 1 : at + 3] == BOUNDS and isinstance(cell, float):
+        if names[at + 1 : at + 3] == BOUNDS and isinstance(cell, float) and text != NOTHING:
             text += f" ± {_text(float(row[at + 2]) - cell)}"
         texts.append(text)
     return texts
@@ -197,7 +200,7 @@ def _joined(names: Sequence[str], row: Sequence[Cell]) -> list[str]:
 def _text(cell: Cell) -> str:
     """A cell as text; what was not measured, because no epoch was completed, as a dash."""
     if isinstance(cell, float):
-        return "-" if math.isnan(cell) else f"{cell:.3g}"
+        return NOTHING if math.isnan(cell) else f"{cell:.3g}"
     return str(cell)
 
 

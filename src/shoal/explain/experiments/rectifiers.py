@@ -25,7 +25,7 @@ BIASES = (0.0, -3.0)
 EPOCHS = 20
 KIN = {"ReLU": ReLU(), "ELU": ELU(), "PReLU": PReLU(), "RReLU": RReLU()}
 DEPTHS = (10, 3)
-DEEP_RATES = (0.01, 0.03, 0.1, 0.3)
+DEEP_RATES = (0.03, 0.1, 0.3, 1.0)
 
 
 def dead_relu(size: Size) -> Result:
