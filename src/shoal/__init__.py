@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from shoal.explain.atlas.atlas import ActivationInfo as ActivationInfo
     from shoal.explain.atlas.atlas import activation_infos as activation_infos
     from shoal.explain.atlas.atlas_page import draw_activations as draw_activations
+    from shoal.explain.curves import draw_curves as draw_curves
+    from shoal.explain.experiments.catalogue import experiments as experiments
+    from shoal.explain.experiments.catalogue import show as show
+    from shoal.explain.experiments.experiment import Finding as Finding
     from shoal.explain.gradcheck.gradcheck import gradcheck as gradcheck
     from shoal.explain.gradcheck.gradients import GradientCheck as GradientCheck
     from shoal.explain.pictures.confusion import draw_confusion as draw_confusion
@@ -197,6 +201,9 @@ _HOMES = {
     "shoal.explain.pictures.surface": "draw_surface",
     "shoal.explain.pictures.weights": "draw_weights",
     "shoal.explain.pictures.worst": "draw_worst",
+    "shoal.explain.curves": "draw_curves",
+    "shoal.explain.experiments.catalogue": "experiments show",
+    "shoal.explain.experiments.experiment": "Finding",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "
     "KLDivergence LogCosh MeanAbsoluteError MeanSquaredError Poisson Quantile",
     "shoal.metrics": "Accuracy LogLoss MAE R2 RMSE ROCAUC TopK",

@@ -16,6 +16,7 @@ from shoal.cli.gradcheck import gradcheck
 from shoal.cli.plot import plot
 from shoal.cli.predict import predict
 from shoal.cli.report import report
+from shoal.cli.show import show
 from shoal.cli.summary import summary
 
 
@@ -29,10 +30,12 @@ def cli() -> None:
     shoal fit houses.csv --target price              train on your table
     shoal predict runs/houses/model.safetensors new.csv
     shoal explain --example                          every number of one step of training
+    shoal show dead_relu                             test what textbooks say
     """
 
 
-for command in (demo, fit, summary, predict, explain, gradcheck, plot, report):
+COMMANDS = (demo, fit, summary, predict, explain, show, gradcheck, plot, report)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -16,6 +16,25 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+PICTURES = (".png", ".svg", ".pdf")
+"""Endings of pictures."""
+
+
+def check_picture(path: str | Path) -> None:
+    """Whether a path can become a picture, asked before what takes long.
+
+    Raises:
+        FileError: another ending.
+    """
+    if Path(path).suffix.lower() not in PICTURES:
+        raise FileError(
+            f"a picture {path}",
+            required=f"an ending {', '.join(PICTURES)}",
+            got=repr(Path(path).suffix),
+            remedy="choose another path",
+        )
+
+
 def save(figure: "Figure", path: str | Path) -> Path:
     """Write a figure; the ending says how: .png, .svg or .pdf.
 

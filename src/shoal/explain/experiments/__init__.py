@@ -1,0 +1,1 @@
+"""Controlled experiments: what textbooks say about training, tested on real trainings."""
