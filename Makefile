@@ -3,16 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow check bench clean
+.PHONY: demo test networks slow check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/shoal demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not networks" $(ARGS)
+
+# Random networks beside PyTorch: 200 of them, of which `make test` takes 50.
+networks: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --dist worksteal -m networks $(ARGS)
 
 slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+	SHOAL_TESTS_COMPILE=full $(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff check src tests bench

@@ -3,6 +3,13 @@
 import os
 import tempfile
 
+# Programs of the fast tests are compiled fast rather than made fast, which takes a third off their
+# time; the long proofs (make slow) test what is shipped.
+if os.environ.get("SHOAL_TESTS_COMPILE") != "full":
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+    )
+
 # Before JAX starts: two devices whatever the machine, and a cache that no user shares.
 os.environ.setdefault("SHOAL_CPU_DEVICES", "2")
 _CACHE = tempfile.TemporaryDirectory(prefix="shoal-tests-")

@@ -224,27 +224,33 @@ def networks(count):
 SHARDS = range(len(ACTS))
 
 
-@pytest.mark.parametrize("index", SHARDS)
-def test_random_networks(index):
-    @seed(index)
-    @networks(-(-200 // len(SHARDS)))
+def run(index, count, first):
+    """``count`` networks of the words of a shard."""
+
+    @seed(first + index)
+    @networks(count)
     @given(data=st.data())
-    def run(data):
+    def each(data):
         check(index, data)
 
-    run()
+    each()
+
+
+@pytest.mark.parametrize("index", SHARDS)
+def test_a_few_random_networks(index):
+    run(index, 2, first=0)
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize("index", SHARDS)
+def test_200_random_networks(index):
+    run(index, -(-200 // len(SHARDS)), first=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(10 * len(SHARDS)))
-def test_more_random_networks(index):
-    @seed(1000 + index)
-    @networks(-(-5000 // (10 * len(SHARDS))))
-    @given(data=st.data())
-    def run(data):
-        check(index, data)
-
-    run()
+def test_5000_random_networks(index):
+    run(index, -(-5000 // (10 * len(SHARDS))), first=1000)
 
 
 def test_every_word_appears():

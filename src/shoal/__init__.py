@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from shoal.explain.atlas.atlas import ActivationInfo as ActivationInfo
     from shoal.explain.atlas.atlas import activation_infos as activation_infos
     from shoal.explain.atlas.atlas_page import draw_activations as draw_activations
-    from shoal.explain.curves import draw_curves as draw_curves
     from shoal.explain.experiments.catalogue import experiments as experiments
     from shoal.explain.experiments.catalogue import show as show
     from shoal.explain.experiments.experiment import Finding as Finding
@@ -201,7 +200,6 @@ _HOMES = {
     "shoal.explain.pictures.surface": "draw_surface",
     "shoal.explain.pictures.weights": "draw_weights",
     "shoal.explain.pictures.worst": "draw_worst",
-    "shoal.explain.curves": "draw_curves",
     "shoal.explain.experiments.catalogue": "experiments show",
     "shoal.explain.experiments.experiment": "Finding",
     "shoal.losses": "BinaryCrossEntropy CrossEntropy CustomLoss Focal HalfSquaredError Hinge Huber "

@@ -198,6 +198,8 @@ def data_for(loss):
     if loss.form != "values":
         labels = np.arange(90) % 3
         inputs = rng.normal(size=(90, 6)) + labels[:, None] * np.array([1.0, -1.0, 0.5, 0, 0, 0])
+        if loss.form == "binary":  # labels that may go together
+            return sh.data.arrays(inputs, np.eye(3, dtype=int)[labels], name="labels")
         return sh.data.arrays(inputs, labels, name="classes")
     inputs = rng.normal(size=(80, 4))
     return sh.data.arrays(inputs, targets_for(loss, 80, 2, rng), task="regression", name="values")
