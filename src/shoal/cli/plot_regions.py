@@ -31,7 +31,13 @@ class BoxType(click.ParamType["Box"]):
 
 
 @click.command()
-@click.option("--out", type=click.Path(dir_okay=False), default="regions.png", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    default="regions.png",
+    show_default=True,
+    help="Where to write the picture.",
+)
 @click.option(
     "--model",
     type=click.Path(exists=True, dir_okay=False),
@@ -44,8 +50,16 @@ class BoxType(click.ParamType["Box"]):
     show_default=True,
     help="Units of each hidden layer of a network made here.",
 )
-@click.option("--activation", type=click.Choice(tuple(BENT)), default="relu", show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--activation",
+    type=click.Choice(tuple(BENT)),
+    default="relu",
+    show_default=True,
+    help="After each hidden layer.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the weights."
+)
 @click.option("--trained", is_flag=True, help="Train it on two moons; otherwise it is random.")
 @click.option("--box", type=BoxType(), help="What is shown.  [default: around two moons]")
 @click.option(
@@ -138,7 +152,13 @@ def _say_bounds(widths: tuple[int, ...], activation: str) -> None:
 
 
 @click.command()
-@click.option("--out", type=click.Path(dir_okay=False), default="folding.png", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    default="folding.png",
+    show_default=True,
+    help="Where to write the picture.",
+)
 @click.option(
     "--depth",
     type=click.IntRange(1, 8),
@@ -163,10 +183,16 @@ def folding(out: str, depth: int, folds: int) -> None:
 @click.command()
 @click.argument("function", type=click.Choice(FUNCTIONS), default="sine")
 @click.option(
-    "--out", type=click.Path(dir_okay=False), default="approximation.png", show_default=True
+    "--out",
+    type=click.Path(dir_okay=False),
+    default="approximation.png",
+    show_default=True,
+    help="Where to write the picture.",
 )
-@click.option("--widths", type=Numbers(), default="2,4,8,16", show_default=True)
-@click.option("--depths", type=Numbers(), default="1,2", show_default=True)
+@click.option(
+    "--widths", type=Numbers(), default="2,4,8,16", show_default=True, help="Units of each layer."
+)
+@click.option("--depths", type=Numbers(), default="1,2", show_default=True, help="Hidden layers.")
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -174,7 +200,9 @@ def folding(out: str, depth: int, folds: int) -> None:
     show_default=True,
     help="Networks of each shape, trained side by side.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=300, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=300, show_default=True, help="Of the training."
+)
 def approximation(
     function: str,
     out: str,

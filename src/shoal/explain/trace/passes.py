@@ -217,7 +217,7 @@ def _residual(
     main, back = passes.sequence(places(place.full, layer.layers), own, kept, x, mode)
     short, back_short = x, None
     if layer.shortcut == "projection":
-        projection = layer._projection(x.value.shape[1:], main.value.shape[1:])
+        projection = layer.projection(x.value.shape[1:], main.value.shape[1:])
         here = Place(0, "shortcut", place.full)
         short, back_short = passes.layer(here, projection, own["shortcut"], {}, x, mode)
     y, split = passes.join(place, layer, [main, short], lambda parts: reduce(jnp.add, alike(parts)))
