@@ -74,6 +74,7 @@ class Experiment(NamedTuple):
         method: what is done, in a sentence or two.
         run: the function.
         seeds: how many it takes where nobody says.
+        animated: whether its picture has paths, which can be drawn step by step.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Experiment(NamedTuple):
     method: str
     run: Callable[[Size], Result]
     seeds: int = 5
+    animated: bool = False
 
 
 class Finding(NamedTuple):
