@@ -12,9 +12,12 @@ from shoal.explain.experiments import (
     activations,
     batches,
     beginnings,
+    boundaries,
     contours,
+    dropouts,
     gradients,
     heads,
+    rates,
     rectifiers,
     speed,
 )
@@ -30,6 +33,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *batches.EXPERIMENTS,
     *speed.EXPERIMENTS,
     *contours.EXPERIMENTS,
+    *rates.EXPERIMENTS,
+    *boundaries.EXPERIMENTS,
+    *dropouts.EXPERIMENTS,
 )
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 SCALES = {"full": 1.0, "small": 0.1}

@@ -169,7 +169,9 @@ def _panel(inputs: str, bowl: Bowl, paths: dict[str, Numbers]) -> Panel:
     z = bowl.excess(np.stack(np.meshgrid(x, y), axis=-1))
     levels = tuple(height * share for share in (0.003, 0.03, 0.1, 0.25, 0.5, 1.0))
     ways = (w[: int(arrivals(bowl.excess(w))) + 1] for w in paths.values())
-    drawn = [Path(name, way, place) for place, (name, way) in enumerate(zip(paths, ways))]
+    drawn = [
+        Path(name, way, place) for place, (name, way) in enumerate(zip(paths, ways, strict=True))
+    ]
     stretch = float(reach[1] / reach[0])
     words = f", drawn {stretch:.1f} times as wide as they are" if stretch > 2 else ""
     return Panel(

@@ -1,4 +1,4 @@
-"""Marks on a plane: contours of a function, paths over them, the field of a decision, its points."""
+"""Marks on a plane: contours of a function, paths over them, fields of a decision, its points."""
 
 from typing import Any, NamedTuple
 
@@ -98,4 +98,4 @@ def draw_points(axes: Any, mark: Points, colour: str) -> None:
     """A dot for each example."""
     for number, own in enumerate(CLASSES):
         x, y = mark.points[mark.classes == number].T
-        axes.plot(x, y, ".", ms=4, color=own, mec="white", mew=0.3)
+        axes.plot(x, y, "o", ms=4, color=own, mec="white", mew=0.5)
