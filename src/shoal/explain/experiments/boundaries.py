@@ -5,7 +5,6 @@ apart, cross a curve of length ℓ  4 ℓ / (π · cell)  times, on average over
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 

@@ -14,6 +14,8 @@ from shoal.explain.experiments import (
     beginnings,
     boundaries,
     contours,
+    depths,
+    drift,
     dropouts,
     gradients,
     heads,
@@ -36,6 +38,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *rates.EXPERIMENTS,
     *boundaries.EXPERIMENTS,
     *dropouts.EXPERIMENTS,
+    *drift.EXPERIMENTS,
+    *depths.EXPERIMENTS,
 )
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 SCALES = {"full": 1.0, "small": 0.1}

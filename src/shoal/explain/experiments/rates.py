@@ -9,6 +9,7 @@ from shoal.arrays import Numbers
 from shoal.data.builtin import diabetes, digits
 from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
+from shoal.explain.experiments.logs import log_line
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, line_over_seeds
 from shoal.explain.experiments.trainings import lowest, train
@@ -61,10 +62,9 @@ def learning_rate(size: Size) -> Result:
             paired(f"and at {high} by a factor of 10 to the", losses[high], losses[good]),
         ),
         (
-            Panel("training loss", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss")._replace(label=f"{label}: {word}")
-                        for label, word in ((low, "too low"), (good, "good"), (high, "too high"))),
-                  log_y=True),
+            Panel("training loss", "epoch", "log10 of cross-entropy",
+                  tuple(log_line(done, label, "train_loss", f"{label}: {word}")
+                        for label, word in ((low, "too low"), (good, "good"), (high, "too high")))),
             Panel("after the last epoch", "learning rate", "log10 of training loss",
                   (line_over_seeds("", np.array(RATES), np.stack(list(losses.values()))),),
                   log_x=True),
@@ -76,10 +76,10 @@ def schedules(epochs: int) -> dict[str, Schedule]:
     """The schedules by name; those of a speed of their own end near a fiftieth."""
     return {
         "constant": ConstantRate(),
+        "cosine": Cosine(),
         "step": StepDecay(0.2, max(1, round(epochs / 3))),
         "exponential": ExponentialDecay(0.02 ** (1.0 / epochs)),
         "1/t": InverseTime(50.0 / epochs),
-        "cosine": Cosine(),
         "one cycle": OneCycle(),
     }
 
