@@ -19,8 +19,10 @@ from shoal.explain.experiments import (
     dropouts,
     gradients,
     heads,
+    overfitting,
     rates,
     rectifiers,
+    searching,
     speed,
 )
 from shoal.explain.experiments.animation import animate, check_animation
@@ -40,6 +42,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *dropouts.EXPERIMENTS,
     *drift.EXPERIMENTS,
     *depths.EXPERIMENTS,
+    *overfitting.EXPERIMENTS,
+    *searching.EXPERIMENTS,
 )
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 SCALES = {"full": 1.0, "small": 0.1}

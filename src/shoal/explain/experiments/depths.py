@@ -25,7 +25,7 @@ WIDTH, RATES, EPOCHS = 32, (0.003, 0.01, 0.03, 0.1), 12
 UNITS, SHAPES = 48, {1: 48, 2: 24, 3: 16, 4: 12, 6: 8}
 """Units in all, and layers with the units of each."""
 
-SHAPE_RATES, SHAPE_EPOCHS, TURNS = (0.003, 0.01, 0.03), 60, 2.5
+SHAPE_RATES, SHAPE_EPOCHS, TURNS = (0.003, 0.01, 0.03, 0.1), 60, 2.5
 
 
 def residual_depth(size: Size) -> Result:
@@ -134,15 +134,15 @@ EXPERIMENTS = (
         "texts on deep learning, after results on how many regions a network can tell apart "
         "(Montufar et al. 2014)",
         "48 ReLUs in 1, 2, 3, 4 or 6 hidden layers learn two spirals of 2.5 turns by Adam for 60 "
-        "epochs, each shape at the best of three rates for the validation loss.",
+        "epochs, each shape at the best of four rates for the validation loss.",
         depth_or_width,
     ),
     Experiment(
         "residual_depth",
         "Shortcuts and growing depth",
         "a plain network that is made much deeper trains worse, on its own training data; with "
-        "shortcuts a deep one trains as well as a shallow one (to a loss at most twice as high), or "
-        "better",
+        "shortcuts a deep one trains as well as a shallow one (to a loss at most twice as "
+        "high), or better",
         "He et al. 2016, on convolutional networks",
         "Perceptrons of 2, 8 and 24 hidden layers of 32 ReLUs after a first one learn handwritten "
         "digits by plain SGD for 12 epochs without normalisation, with and without a shortcut "

@@ -1,4 +1,4 @@
-"""How much the distributions between layers shift while a network trains, with normalisation or not.
+"""How much distributions between layers shift in training, with normalisation and without.
 
 Notation: a_e, (N, U), is what an activation of a hidden layer takes, for N training rows, after e
 epochs, with unit means m_e and standard deviations s_e, both (U,). Between two stored epochs
@@ -154,8 +154,8 @@ EXPERIMENTS = (
         "Ioffe and Szegedy 2015, who called it internal covariate shift; Ba et al. 2016",
         "Perceptrons of five hidden layers of 32 tanh units learn handwritten digits by plain SGD "
         "at one rate; mean and spread of what reaches every hidden activation, over 512 training "
-        "digits, before training and after 1, 2, 4, 8 and 16 epochs. That this is why normalisation helps is "
-        "disputed (Santurkar et al. 2018), and is not tested here.",
+        "digits, before training and after 1, 2, 4, 8 and 16 epochs. That this is why "
+        "normalisation helps is disputed (Santurkar et al. 2018), and is not tested here.",
         shifting_layers,
     ),
 )

@@ -54,16 +54,18 @@ class Field(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Examples of two classes.
+    """Examples of two classes, or trials of two kinds.
 
     Attributes:
         points: (N, 2) places.
         classes: (N,) 0 or 1.
+        names: of the classes in the legend; "" for none.
         colour: not used; colours are those of ``Field``.
     """
 
     points: Numbers
     classes: Numbers
+    names: tuple[str, str] = ("", "")
     colour: int | None = None
 
 
@@ -96,6 +98,6 @@ def draw_field(axes: Any, mark: Field, colour: str) -> None:
 
 def draw_points(axes: Any, mark: Points, colour: str) -> None:
     """A dot for each example."""
-    for number, own in enumerate(CLASSES):
+    for number, (own, name) in enumerate(zip(CLASSES, mark.names, strict=True)):
         x, y = mark.points[mark.classes == number].T
-        axes.plot(x, y, "o", ms=4, color=own, mec="white", mew=0.5)
+        axes.plot(x, y, "o", ms=4, color=own, mec="white", mew=0.5, label=name or None)
