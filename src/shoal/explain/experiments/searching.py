@@ -5,6 +5,8 @@ tries three rates, nine random trials try nine. Grids are shifted at random with
 that nothing hangs on where they happen to lie.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from shoal.arrays import Numbers
@@ -22,38 +24,44 @@ from shoal.train.fit import fit_many
 from shoal.train.member import Status
 
 SIDE = 3
-RANGES = ((-4.0, 1.0), (-6.0, -2.0))
-"""Of the decimal logarithms of rate and penalty."""
+RATES = {"5 decades": (-4.0, 1.0), "10 decades": (-8.0, 2.0)}
+"""Ranges of the decimal logarithm of the rate, by width; rates that do well span about 1.5."""
 
+PENALTIES = (-6.0, -2.0)
 EPOCHS = 10
 
 
 def grid_or_random(size: Size) -> Result:
     """The best validation loss among nine trials, and after each number of random trials."""
-    tried = {"grid": grids(size.seeds), "random": draws(size.seeds)}
-    losses = {kind: log10(validation_losses(points, size)) for kind, points in tried.items()}
-    best = {kind: found.min(axis=1) for kind, found in losses.items()}
-    rates = {kind: _distinct(points[..., 0]) for kind, points in tried.items()}
-    grid, random = tried
-    after = np.minimum.accumulate(losses[random], axis=1).T
+    kinds = {"grid": grids(size.seeds), "random": draws(size.seeds)}
+    tried = {(kind, width): settings(points, RATES[width])
+             for width in RATES for kind, points in kinds.items()}  # fmt: skip
+    losses = dict(zip(tried, log10(validation_losses([*tried.values()], size)), strict=True))
+    best = {key: found.min(axis=1) for key, found in losses.items()}
+    wide = [*RATES][-1]
     trials = np.arange(1, SIDE**2 + 1)
     return Result(
-        columns("search", "log10 of best validation loss", "different rates"),
-        tuple(row(kind, best[kind], rates[kind]) for kind in tried),
-        (
-            paired("the best of nine random trials has a lower validation loss than the best of a "
-                   "grid of nine by a factor of 10 to the", best[grid], best[random]),
+        ("search", "rates over",
+         *columns("", "log10 of best validation loss", "different rates")[1:]),
+        tuple((*key, *row("", best[key], _distinct(tried[key][..., 0]))[1:]) for key in tried),
+        tuple(
+            paired(f"with rates over {width} the best of nine random trials has a lower validation "
+                   "loss than the best of a grid of nine by a factor of 10 to the",
+                   best["grid", width], best["random", width])
+            for width in RATES
         ),
         (
-            Panel("trials of the first search of each kind", "log10 of rate", "log10 of L2",
-                  (_both(*(settings(points)[0] for points in tried.values())),)),
-            Panel("all trials of all seeds", "log10 of rate", "log10 of validation loss",
-                  (_both(*(np.stack([settings(points)[..., 0], losses[kind]], axis=-1)
-                           for kind, points in tried.items())),)),
+            Panel(f"trials of the first search of each kind, {wide}", "log10 of rate", "log10 of L2",
+                  (_both(*(tried[kind, wide][0] for kind in kinds)),)),
+            Panel(f"all trials of all seeds, {wide}", "log10 of rate", "log10 of validation loss",
+                  (_both(*(np.stack([tried[kind, wide][..., 0], losses[kind, wide]], axis=-1)
+                           for kind in kinds)),)),
             Panel("best so far", "trials", "log10 of validation loss",
-                  (line_over_seeds("random", trials, after),
-                   line_over_seeds("grid, all nine", trials, np.tile(best[grid], (len(trials), 1)),
-                                   dashed=True))),
+                  tuple(mark for colour, width in enumerate(RATES) for mark in (
+                      line_over_seeds(f"random, {width}", trials, np.minimum.accumulate(
+                          losses["random", width], axis=1).T, colour=colour),
+                      line_over_seeds(f"grid of nine, {width}", trials, np.tile(
+                          best["grid", width], (len(trials), 1)), colour=colour, dashed=True)))),
         ),
     )  # fmt: skip
 
@@ -71,32 +79,34 @@ def draws(count: int) -> Numbers:
     return np.random.default_rng(1).random((count, SIDE**2, 2))
 
 
-def validation_losses(points: Numbers, size: Size) -> Numbers:
-    """(n, trials): the validation loss at the end of every trial of every search.
+def settings(points: Numbers, rates: tuple[float, float]) -> Numbers:
+    """(..., 2): decimal logarithms of rate and penalty for places in the unit square."""
+    low, high = np.array([rates, PENALTIES]).T
+    found: Numbers = low + points * (high - low)
+    return found
+
+
+def validation_losses(tried: Sequence[Numbers], size: Size) -> Numbers:
+    """(searches, n, trials): the validation loss at the end of every trial, trained as one pool.
 
     A trial that ends worse than guessing, or not finite, counts as guessing: ln 10.
 
     Args:
-        points: (n, trials, 2) in the unit square; search k trains networks of seed k.
+        tried: (n, trials, 2) for each search; its row k trains networks of seed k.
     """
     recipe = Recipe(perceptron(ReLU(), 1, 16, 10), "cross_entropy", epochs=size.count(EPOCHS, 2))
     recipes = [
         recipe.replace(optimiser=SGD(float(rate)), l2=float(penalty), seed=seed)
-        for seed, trials in enumerate(10.0 ** settings(points))
+        for searches in tried
+        for seed, trials in enumerate(10.0**searches)
         for rate, penalty in trials
     ]
     runs = fit_many(recipes, digits(), show=False, settings=BATCHED)
     last = np.array([run.record["validation_loss"][-1:, 0].sum() for run in runs])
     finite = np.array([run.reasons[0] is not Status.NOT_FINITE for run in runs])
     guessing = np.log(10.0)
-    return np.where(finite, np.minimum(last, guessing), guessing).reshape(points.shape[:2])
-
-
-def settings(points: Numbers) -> Numbers:
-    """(..., 2): decimal logarithms of rate and penalty for places in the unit square."""
-    low, high = np.array(RANGES).T
-    found: Numbers = low + points * (high - low)
-    return found
+    found = np.where(finite, np.minimum(last, guessing), guessing)
+    return found.reshape(len(tried), *tried[0].shape[:2])
 
 
 def _both(grid: Numbers, random: Numbers) -> Points:
@@ -120,8 +130,9 @@ EXPERIMENTS = (
         "Bergstra and Bengio 2012",
         "Rate and L2 penalty of a perceptron with 16 ReLUs on handwritten digits, 10 epochs of "
         "SGD: grids of 3 x 3, each shifted at random within its cells, against nine places drawn "
-        "evenly, on logarithmic scales; one pool trains the trials of all seeds.",
+        "evenly, on logarithmic scales; rates over five decades, and over ten; one pool trains the "
+        "trials of all seeds.",
         grid_or_random,
-        seeds=60,
+        seeds=40,
     ),
 )
