@@ -51,7 +51,7 @@ def grid_or_random(size: Size) -> Result:
             for width in RATES
         ),
         (
-            Panel(f"trials of the first search of each kind, {wide}", "log10 of rate", "log10 of L2",
+            Panel(f"trials of the first searches, {wide}", "log10 of rate", "log10 of L2",
                   (_both(*(tried[kind, wide][0] for kind in kinds)),)),
             Panel(f"all trials of all seeds, {wide}", "log10 of rate", "log10 of validation loss",
                   (_both(*(np.stack([tried[kind, wide][..., 0], losses[kind, wide]], axis=-1)
