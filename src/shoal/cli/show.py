@@ -99,6 +99,6 @@ def _list(as_json: bool) -> None:
         return
     width = max(len(experiment.name) for experiment in EXPERIMENTS) + 2
     for experiment in EXPERIMENTS:
-        lines = textwrap.wrap(experiment.claim, 98 - width)
+        lines = textwrap.wrap(experiment.claim, 98 - width, break_on_hyphens=False)
         for number, line in enumerate(lines):
             click.echo(f"{'' if number else experiment.name:<{width}}{line}")

@@ -8,7 +8,6 @@ from shoal.data.builtin import digits
 from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
 from shoal.explain.experiments.generated import spirals
-from shoal.explain.experiments.logs import log_line
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, line_over_seeds
 from shoal.explain.experiments.trainings import lowest, train
@@ -64,9 +63,8 @@ def residual_depth(size: Size) -> Result:
                   tuple(line_over_seeds(kind, np.array(depths),
                                         np.stack([at[kind, depth] for depth in depths]))
                         for kind in ("plain", "residual"))),
-            Panel(f"training loss of {deep} layers", "epoch", "log10 of cross-entropy",
-                  tuple(log_line(done, best[kind, deep], "train_loss")
-                        for kind in ("plain", "residual"))),
+            done.losses(f"training loss of {deep} layers",
+                        [best[kind, deep] for kind in ("plain", "residual")]),
         ),
     )  # fmt: skip
 
@@ -116,8 +114,7 @@ def depth_or_width(size: Size) -> Result:
             Panel("accuracy at the best rate", "hidden layers", "share of validation points right",
                   (line_over_seeds("", np.array(list(shapes)),
                                    np.stack([right[label] for label in best.values()])),)),
-            Panel("training loss at the best rate", "epoch", "log10 of cross-entropy",
-                  tuple(log_line(done, label, "train_loss") for label in best.values())),
+            done.losses("training loss at the best rate", best.values()),
         ),
     )  # fmt: skip
 

@@ -15,6 +15,12 @@ from shoal.explain.experiments.picture import Panel, Picture, draw_picture
 
 T = TypeVar("T")
 Cell = str | float | int
+BOUNDS = ("low", "high")
+"""Names of the columns that hold an interval."""
+
+NOTHING = "-"
+"""In the place of a number that was not measured."""
+
 LINE = 98
 """Characters of a line of text."""
 
@@ -74,6 +80,7 @@ class Experiment(NamedTuple):
         method: what is done, in a sentence or two.
         run: the function.
         seeds: how many it takes where nobody says.
+        over: what it calls them: timings have repetitions in the place of seeds.
         animated: whether its picture has paths, which can be drawn step by step.
     """
 
@@ -84,6 +91,7 @@ class Experiment(NamedTuple):
     method: str
     run: Callable[[Size], Result]
     seeds: int = 5
+    over: str = "seeds"
     animated: bool = False
 
 
@@ -108,7 +116,8 @@ class Finding(NamedTuple):
         verdict = "the claim is undecided"
         if self.verdict is not Verdict.UNDECIDED:
             verdict = f"the claim {self.verdict}"
-        return f"Over {self.size.seeds} seeds {verdict}: {'; '.join(parts)}."
+        over = f"{self.size.seeds} {self.experiment.over}"
+        return f"Over {over} {verdict}: {'; '.join(parts)}."
 
     @property
     def picture(self) -> Picture:
@@ -119,17 +128,11 @@ class Finding(NamedTuple):
 
     @property
     def table(self) -> str:
-        """The table as text."""
-        rows = [self.result.columns, *([_text(c) for c in row] for row in self.result.rows)]
+        """The table as text: means ± half of their intervals."""
+        rows = [_joined(self.result.columns, row) for row in self.result.rows]
+        rows.insert(0, _joined(self.result.columns, self.result.columns))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        numeric = [not isinstance(cell, str) for cell in self.result.rows[0]]
-        aligned = [
-            [
-                f"{c:>{w}}" if n else f"{c:<{w}}"
-                for c, w, n in zip(row, widths, numeric, strict=True)
-            ]
-            for row in rows
-        ]
+        aligned = ([f"{c:<{w}}" for c, w in zip(row, widths, strict=True)] for row in rows)
         return "\n".join("  ".join(row).rstrip() for row in aligned)
 
     def draw(self, path: str | Path) -> Path:
@@ -160,13 +163,17 @@ class Finding(NamedTuple):
     def __repr__(self) -> str:
         about = self.experiment
         lines = [about.title, f"Claim: {about.claim}.", f"Source: {about.source}.", about.method]
-        words = ["\n".join(textwrap.wrap(line, LINE)) for line in lines]
-        return "\n".join([*words, "", self.table, "", *textwrap.wrap(self.sentence, LINE)])
+        words = [_wrapped(line) for line in lines]
+        return "\n".join([*words, "", self.table, "", _wrapped(self.sentence)])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, LINE, break_on_hyphens=False)
 
 
 def columns(label: str, *quantities: str) -> tuple[str, ...]:
     """The names of the columns of rows made by ``row``."""
-    return (label, *(name for q in quantities for name in (q, "low", "high")))
+    return (label, *(name for q in quantities for name in (q, *BOUNDS)))
 
 
 def row(label: Cell, *quantities: Any) -> tuple[Cell, ...]:
@@ -179,8 +186,24 @@ def row(label: Cell, *quantities: Any) -> tuple[Cell, ...]:
     return (label, *(number for values in quantities for number in mean_interval(values)))
 
 
+def _joined(names: Sequence[str], row: Sequence[Cell]) -> list[str]:
+    """The cells of a row as text, the bounds of an interval joined to its mean."""
+    texts = []
+    for at, (name, cell) in enumerate(zip(names, row, strict=True)):
+        if name in BOUNDS:
+            continue
+        text = _text(cell)
+        if names[at + 1 : at + 3] == BOUNDS and isinstance(cell, float) and text != NOTHING:
+            text += f" ± {_text(float(row[at + 2]) - cell)}"
+        texts.append(text)
+    return texts
+
+
 def _text(cell: Cell) -> str:
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    """A cell as text; what was not measured, because no epoch was completed, as a dash."""
+    if isinstance(cell, float):
+        return NOTHING if math.isnan(cell) else f"{cell:.3g}"
+    return str(cell)
 
 
 def _finite(cell: Cell) -> Cell | None:

@@ -23,7 +23,7 @@ def moons(rows: int, noise: float = 0.15) -> Data:
     return _plane("moons", np.where(labels[:, None] == 0, upper, lower), labels, noise, rng)
 
 
-def spirals(rows: int, turns: float = 1.5, noise: float = 0.03) -> Data:
+def spirals(rows: int, turns: float, noise: float = 0.03) -> Data:
     """Two arms that wind around each other.
 
     Args:

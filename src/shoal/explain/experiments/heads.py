@@ -4,6 +4,7 @@ Notation: z are the sums before the head, σ the sigmoid, p = softmax(z) with C 
 of derivatives dp_i / dz_j = p_i (δ_ij − p_j).
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 
 from shoal.arrays import Array, Numbers
 from shoal.data.builtin import breast_cancer
-from shoal.explain.experiments.comparison import BELOW_ZERO, log10, paired
+from shoal.explain.experiments.comparison import compared, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
 from shoal.explain.experiments.picture import Panel, line_over_seeds
 from shoal.explain.experiments.trainings import lowest, train
@@ -28,13 +29,16 @@ LOSSES: dict[str, Loss] = {
 STARTS = (0.0, -3.0, -6.0)
 """Biases at which the output begins: σ(−6) = 0.0025, almost sure that nothing is benign."""
 
-RATES = (0.1, 0.3, 1.0)
+RATES = (0.3, 1.0, 3.0, 10.0)
 EPOCHS, LEVEL = 40, 0.93
 
 CLASSES, ROWS = 10, 64
 SCALES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 USUAL, LARGE = 1.0, 8.0
 """Standard deviations of q·k for 64 standard normal numbers, with a factor 1 / √64, and without."""
+
+SURE = 0.8
+"""A softmax whose largest probability is above this is almost one-hot."""
 
 
 def cross_entropy_or_squares(size: Size) -> Result:
@@ -53,11 +57,13 @@ def cross_entropy_or_squares(size: Size) -> Result:
     done = train(variants, breast_cancer(), size)
     needed = {label: done.epochs_to(label, "train_accuracy", LEVEL) for label in variants}
 
+    good, worst = STARTS[0], STARTS[-1]
+    best = {name: lowest(needed, f"{name}, bias {good:g},") for name in LOSSES}
+
     def fastest(name: str, start: float) -> str:
-        return lowest(needed, f"{name}, bias {start:g},")
+        return best[name].replace(f"bias {good:g},", f"bias {start:g},")
 
     shown = [fastest(name, start) for name in LOSSES for start in STARTS]
-    good, worst = STARTS[0], STARTS[-1]
     lost = {n: needed[fastest(n, worst)] - needed[fastest(n, good)] for n in LOSSES}
     entropy, squares = LOSSES
     return Result(
@@ -71,14 +77,14 @@ def cross_entropy_or_squares(size: Size) -> Result:
                    needed[fastest(squares, worst)], needed[fastest(entropy, worst)], unit="epochs"),
         ),
         (
-            Panel("accuracy while training, best rates", "epoch", "share right",
+            Panel("accuracy while training", "epoch", "share right",
                   tuple(
                       done.line(label, "train_accuracy", colour=place // len(STARTS),
                                 dashed="bias 0" not in label)
                       for place, label in enumerate(shown)
                       if f"bias {STARTS[1]:g}," not in label
                   )),
-            Panel(f"epochs to {LEVEL:.0%} at the best rates", "bias at which the output begins",
+            Panel(f"epochs to {LEVEL:.0%}", "bias at which the output begins",
                   "epochs",
                   tuple(
                       line_over_seeds(name, np.array(STARTS),
@@ -94,11 +100,13 @@ class Polarised(NamedTuple):
 
     Attributes:
         entropy: −Σ p ln p, in nats.
-        jacobian: Frobenius norm of J.
+        largest: max p.
+        jacobian: log10 of the Frobenius norm of J; its mean is that of a typical row.
         gradient: norm of the gradient p − t of the cross-entropy for classes t drawn at random.
     """
 
     entropy: Numbers
+    largest: Numbers
     jacobian: Numbers
     gradient: Numbers
 
@@ -107,31 +115,29 @@ def softmax_polarisation(size: Size) -> Result:
     """Entropy and derivatives of softmax against the scale of what goes in."""
     found = polarised(size.seeds, size.count(ROWS, least=16))
     usual, large = SCALES.index(USUAL), SCALES.index(LARGE)
-    entropy, jacobian, gradient = found.entropy, log10(found.jacobian), found.gradient
-    names = ("entropy", "log10 of norm of derivatives", "gradient of cross-entropy")
+    names = ("entropy", "largest p", "log10 of derivatives", "gradient of cross-entropy")
 
     def panel(title: str, words: str, values: Numbers) -> Panel:
         line = line_over_seeds("", np.array(SCALES), values)
         return Panel(title, "standard deviation of the logits", words, (line,), log_x=True)
 
-    step = f"from {USUAL:g} to {LARGE:g}"
     return Result(
         columns("standard deviation of logits", *names),
         tuple(
-            row(scale, entropy[k], jacobian[k], gradient[k]) for k, scale in enumerate(SCALES)
+            row(scale, *(values[k] for values in found)) for k, scale in enumerate(SCALES)
         ),
         (
-            paired(f"logits with a standard deviation {step} change the entropy of softmax by",
-                   entropy[large], entropy[usual], BELOW_ZERO, "nats"),
-            paired("log10 of the norm of its derivatives by",
-                   jacobian[large], jacobian[usual], BELOW_ZERO),
+            compared(f"with logits of standard deviation {LARGE:g} the largest probability is",
+                     found.largest[large], (SURE, 1.0)),
+            paired(f"compared with {USUAL:g} they change log10 of the norm of the derivatives of "
+                   "softmax by", found.jacobian[large], found.jacobian[usual], (-math.inf, -1.0)),
             paired("and the norm of the gradient of a cross-entropy behind it by",
-                   gradient[large], gradient[usual]),
+                   found.gradient[large], found.gradient[usual]),
         ),
         (
-            panel("how undecided softmax is", "entropy in nats", entropy),
-            panel("what passes back through softmax", "log10 of the norm of J", jacobian),
-            panel("what cross-entropy sends back", "norm of p − t", gradient),
+            panel("how undecided softmax is", "entropy in nats", found.entropy),
+            panel("what passes back through softmax", "log10 of the norm of J", found.jacobian),
+            panel("what cross-entropy sends back", "norm of p − t", found.gradient),
         ),
     )  # fmt: skip
 
@@ -140,11 +146,12 @@ def polarised(seeds: int, rows: int) -> Polarised:
     """Softmax of normal logits of every scale, (rows, CLASSES) for each seed."""
     softmax, loss = Softmax().function, CrossEntropy()
 
-    def of_row(z: Array, t: Array) -> tuple[Array, Array, Array]:
+    def of_row(z: Array, t: Array) -> tuple[Array, ...]:
         p = softmax(z)
         entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0))
         pull = jax.grad(lambda z: jnp.sum(loss.per_example(z[None], t[None])))(z)
-        return entropy, jnp.linalg.norm(jax.jacobian(softmax)(z)), jnp.linalg.norm(pull)
+        derivatives = jnp.linalg.norm(jax.jacobian(softmax)(z))
+        return entropy, jnp.max(p), jnp.log10(derivatives), jnp.linalg.norm(pull)
 
     def one(scale: Array, seed: Array) -> tuple[Array, ...]:
         draw, classes = jax.random.split(jax.random.key(seed))
@@ -162,20 +169,21 @@ EXPERIMENTS = (
     Experiment(
         "cross_entropy_or_squares",
         "Cross-entropy against squared error behind a sigmoid",
-        "a sigmoid output that is sure and wrong learns slowly under squared error, because the "
-        "gradient carries the factor σ', and not under cross-entropy, where it cancels",
-        "texts on neural networks that introduce cross-entropy by this slowdown",
+        "a sigmoid output that begins sure and wrong learns slowly under squared error and not "
+        "under cross-entropy",
+        "texts on neural networks that introduce cross-entropy by this slowdown: the gradient of "
+        "squared error carries the factor σ', which cancels in that of cross-entropy",
         "One hidden layer of 16 tanh units and a sigmoid output learn to tell benign from "
         "malignant tumours by plain SGD; the bias of the output begins at 0, -3 or -6; each loss "
-        "and start at the best of three learning rates.",
+        "at the one of four learning rates that is best for it from 0.",
         cross_entropy_or_squares,
     ),
     Experiment(
         "softmax_polarisation",
         "Large logits polarise softmax",
-        "logits as large as the dot products of 64 numbers make softmax almost one-hot, so that "
-        "hardly any gradient passes back through it, while a cross-entropy behind it still sends "
-        "a large one",
+        "logits as large as the dot products of 64 numbers make softmax almost one-hot (above 0.8) "
+        "and its derivatives more than ten times smaller, while the gradient of a cross-entropy "
+        "behind it does not shrink",
         "Vaswani et al. 2017, who divide by the root of the dimension for this reason",
         "Softmax of 10 normal logits of growing standard deviation, without training: 8 is that "
         "of a dot product of 64 standard normal numbers, 1 that after dividing by √64.",

@@ -13,7 +13,6 @@ from shoal.data.dataset import Data
 from shoal.data.splits import permutation
 from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
-from shoal.explain.experiments.logs import log_line
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, bars_over_seeds, line_over_seeds
 from shoal.explain.experiments.trainings import train
@@ -51,10 +50,10 @@ def early_stopping(size: Size) -> Result:
             paired("and the share that is right is lower by", right[early], right[end]),
         ),
         (
-            Panel("training to the end", "step", "log10 of cross-entropy",
-                  tuple(log_line(done, end, f"{part}_loss", words)
+            Panel("training to the end", "step", "cross-entropy",
+                  tuple(done.line(end, f"{part}_loss", geometric=True)._replace(label=words)
                         for part, words in (("train", "training rows"),
-                                            ("validation", "validation rows")))),
+                                            ("validation", "validation rows"))), log_y=True),
             Panel("judged by other rows", "share right", "",
                   (bars_over_seeds(right),)),
         ),

@@ -107,17 +107,21 @@ class Picture(NamedTuple):
     panels: tuple[Panel, ...]
 
 
-def line_over_seeds(label: str, x: Any, values: Any, **look: Any) -> Line:
+def line_over_seeds(label: str, x: Any, values: Any, geometric: bool = False, **look: Any) -> Line:
     """The mean over seeds with its 95 % interval at every x.
 
     Args:
         label: in the legend.
         x: (X,) places.
         values: (X, n) a column for each seed.
+        geometric: take mean and interval of logarithms, of numbers > 0: for a logarithmic scale.
         look: ``colour`` and ``dashed`` of the line.
     """
-    found = np.array([mean_interval(at) for at in np.asarray(values, np.float64)])
-    mean, low, high = found.reshape(-1, 3).T
+    numbers = np.asarray(values, np.float64)
+    if geometric:
+        numbers = np.log(np.maximum(numbers, np.finfo(np.float64).tiny))
+    found = np.array([mean_interval(at) for at in numbers]).reshape(-1, 3)
+    mean, low, high = (np.exp(found) if geometric else found).T
     return Line(label, np.asarray(x), mean, low, high, **look)
 
 
@@ -145,9 +149,8 @@ def figure_of(picture: Picture) -> "Figure":
     """The figure of a picture."""
     count = len(picture.panels)
     width = WIDTH * max(count, 2)
-    letters = int(width * 13)
-    claim = textwrap.fill(f"Claim: {picture.claim}.", letters)
-    sentence = textwrap.fill(picture.sentence, letters)
+    claim = _balanced(f"Claim: {picture.claim}.", int(width * 13))
+    sentence = _balanced(picture.sentence, int(width * 13))
     text = 0.19 * (claim.count("\n") + sentence.count("\n"))
     figure = new_figure(width, HEIGHT + 0.8 + text)
     figure.suptitle(f"{picture.title}\n{claim}", fontsize=10)
@@ -158,6 +161,13 @@ def figure_of(picture: Picture) -> "Figure":
     return figure
 
 
+def _balanced(text: str, most: int) -> str:
+    """Text in lines of about the same length, none longer than so many characters."""
+    lines = math.ceil(len(text) / most)
+    width = min(most, math.ceil(len(text) / lines) + 8)
+    return textwrap.fill(text, width, break_on_hyphens=False)
+
+
 def draw_panel(axes: Any, panel: Panel) -> None:
     """One set of axes with its marks."""
     for place, mark in enumerate(panel.marks):
@@ -166,7 +176,7 @@ def draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_title(panel.title, fontsize=9)
     axes.set_xlabel(panel.x, fontsize=8)
     axes.set_ylabel(panel.y, fontsize=8)
-    axes.tick_params(labelsize=7)
+    axes.tick_params(which="both", labelsize=7)
     if panel.log_x:
         axes.set_xscale("log")
     if panel.log_y:

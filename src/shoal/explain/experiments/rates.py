@@ -9,7 +9,6 @@ from shoal.arrays import Numbers
 from shoal.data.builtin import diabetes, digits
 from shoal.explain.experiments.comparison import log10, paired
 from shoal.explain.experiments.experiment import Experiment, Result, Size, columns, row
-from shoal.explain.experiments.logs import log_line
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.picture import Panel, line_over_seeds
 from shoal.explain.experiments.trainings import lowest, train
@@ -62,9 +61,11 @@ def learning_rate(size: Size) -> Result:
             paired(f"and at {high} by a factor of 10 to the", losses[high], losses[good]),
         ),
         (
-            Panel("training loss", "epoch", "log10 of cross-entropy",
-                  tuple(log_line(done, label, "train_loss", f"{label}: {word}")
-                        for label, word in ((low, "too low"), (good, "good"), (high, "too high")))),
+            Panel("training loss", "epoch", "cross-entropy",
+                  tuple(done.line(label, "train_loss", geometric=True)
+                        ._replace(label=f"{label}: {word}")
+                        for label, word in ((low, "too low"), (good, "good"), (high, "too high"))),
+                  log_y=True),
             Panel("after the last epoch", "learning rate", "log10 of training loss",
                   (line_over_seeds("", np.array(RATES), np.stack(list(losses.values()))),),
                   log_x=True),

@@ -25,7 +25,7 @@ BIASES = (0.0, -3.0)
 EPOCHS = 20
 KIN = {"ReLU": ReLU(), "ELU": ELU(), "PReLU": PReLU(), "RReLU": RReLU()}
 DEPTHS = (10, 3)
-DEEP_RATES = (0.01, 0.03, 0.1, 0.3)
+DEEP_RATES = (0.03, 0.1, 0.3, 1.0)
 
 
 def dead_relu(size: Size) -> Result:
@@ -133,20 +133,16 @@ def deep_rectifiers(size: Size) -> Result:
 
     shown = {depth: [lowest(loss, f"{name}, {depth} layers,") for name in kin] for depth in depths}
     plain, *others = shown[DEPTHS[0]]
+    what = f"log10 of the training loss of {plain}, is higher "
     return Result(
         columns("at its best rate", "log10 of training loss", "right on validation"),
         tuple(row(v, loss[v], right[v]) for depth in depths for v in shown[depth]),
         tuple(
-            paired(
-                f"log10 of the training loss of {plain} is higher than that of {other} by",
-                loss[plain],
-                loss[other],
-            )
-            for other in others
+            paired(f"{before}than that of {other}, by", loss[plain], loss[other])
+            for before, other in zip((what, *[""] * len(others)), others, strict=False)
         ),
         tuple(
-            Panel(f"training loss, {depth} layers, best rates", "epoch", "cross-entropy",
-                  tuple(done.line(label, "train_loss") for label in shown[depth]), log_y=True)
+            done.losses(f"training loss, {depth} layers, best rates", shown[depth])
             for depth in depths
         ),
     )  # fmt: skip

@@ -121,10 +121,10 @@ EXPERIMENTS = (
         "large batches train more examples a second than small ones",
         "texts on mini-batches and vectorised arithmetic",
         "Time of 40 steps times 8 epochs of one perceptron with two hidden layers of 128 ReLUs in "
-        "a compiled program on this machine; compilation left out; sizes take turns. Seeds are "
-        "repetitions here.",
+        "a compiled program on this machine; compilation left out; sizes take turns.",
         batch_speed,
         seeds=9,
+        over="repetitions",
     ),
     Experiment(
         "powers_of_two",
@@ -132,9 +132,9 @@ EXPERIMENTS = (
         "a batch whose size is a power of two trains an example faster than its neighbours in size",
         "rules of thumb for the size of batches",
         "Time of 40 steps times 8 epochs of one perceptron with two hidden layers of 128 ReLUs in "
-        "a compiled program on this machine; compilation left out; sizes take turns. Seeds are "
-        "repetitions here.",
+        "a compiled program on this machine; compilation left out; sizes take turns.",
         powers_of_two,
         seeds=15,
+        over="repetitions",
     ),
 )

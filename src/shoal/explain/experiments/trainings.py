@@ -1,6 +1,6 @@
 """Trainings for an experiment: each variant with every seed, side by side on the same batches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.explain.experiments.experiment import Size
-from shoal.explain.experiments.picture import Line, line_over_seeds
+from shoal.explain.experiments.picture import Line, Panel, line_over_seeds
 from shoal.recipe import Recipe
 from shoal.train.fit import fit_many
 from shoal.train.pool import Settings
@@ -53,9 +53,14 @@ class Trainings(NamedTuple):
         return np.array([_crossing(column, level) for column in curve.T])
 
     def line(self, label: str, quantity: str, **look: Any) -> Line:
-        """The curve of a variant over epochs, with its interval over seeds."""
+        """The curve of a variant over epochs; ``look`` as for ``line_over_seeds``."""
         curve = self.curve(label, quantity)
         return line_over_seeds(label, np.arange(1, len(curve) + 1), curve, **look)
+
+    def losses(self, title: str, labels: Iterable[str]) -> Panel:
+        """A panel with the training losses of some variants."""
+        lines = (self.line(label, "train_loss", geometric=True) for label in labels)
+        return Panel(title, "epoch", "cross-entropy", tuple(lines), log_y=True)
 
 
 def train(variants: Mapping[str, Recipe], data: Data, size: Size) -> Trainings:
@@ -80,13 +85,13 @@ def train(variants: Mapping[str, Recipe], data: Data, size: Size) -> Trainings:
 def lowest(values: Mapping[str, Numbers], prefix: str) -> str:
     """The label with the lowest mean over seeds among those that begin so: the best rate of one.
 
+    One with a seed that is not a number comes last.
+
     >>> lowest({"a, 1": np.array([3.0]), "a, 2": np.array([2.0]), "b, 1": np.array([1.0])}, "a,")
     'a, 2'
     """
-    return min(
-        (label for label in values if label.startswith(prefix)),
-        key=lambda label: float(values[label].mean()),
-    )
+    labels = [label for label in values if label.startswith(prefix)]
+    return min(labels, key=lambda label: float(np.nan_to_num(values[label].mean(), nan=np.inf)))
 
 
 def _carried(column: Numbers, epochs: int) -> Numbers:
