@@ -15,7 +15,6 @@ NET = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dropout(0.1), sh.Dense(3))
 BASE = sh.Recipe(NET, loss="cross_entropy")
 
 
-
 def recipe_of(optimiser, schedule, clip, **others):
     """An optimiser that searches for its steps takes neither a schedule nor clipping."""
     if not optimiser.searches:

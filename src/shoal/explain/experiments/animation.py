@@ -44,7 +44,7 @@ def check_animation(experiment: Experiment, path: str | File) -> None:
         )
 
 
-def counts(longest: int, frames: int = FRAMES) -> tuple[int, ...]:
+def counts(longest: int, frames: int) -> tuple[int, ...]:
     """Steps shown in each frame, from 0 to all of them, growing by a factor.
 
     >>> counts(100, 6)
@@ -54,8 +54,8 @@ def counts(longest: int, frames: int = FRAMES) -> tuple[int, ...]:
     return (0, *dict.fromkeys(grown.tolist()))
 
 
-def animate(finding: Finding, path: str | File) -> File:
-    """Draw the paths of a finding's picture step by step into a GIF.
+def animate(finding: Finding, path: str | File, frames: int = FRAMES) -> File:
+    """Draw the paths of a finding's picture step by step into a GIF of about so many frames.
 
     Raises:
         RecipeError: the picture has no paths.
@@ -76,7 +76,7 @@ def animate(finding: Finding, path: str | File) -> File:
     try:
         File(path).parent.mkdir(parents=True, exist_ok=True)
         with writer.saving(figure, str(path), dpi=80):
-            steps = counts(longest)
+            steps = counts(longest, frames)
             for shown in (*steps, *steps[-1:] * HELD):
                 figure.suptitle(f"{finding.experiment.title}: after {shown:,} steps", fontsize=10)
                 _move(moving, shown)

@@ -44,7 +44,7 @@ def dropout_cost(size: Size) -> Result:
         ),
         (
             Panel("training cost, one step of gradient descent an epoch", "step", "cross-entropy",
-                  tuple(done.line(label, "train_loss", geometric=True) for label in variants), log_y=True),
+                  done.losses("", variants).marks, log_y=True),
             Panel("steps at which the training cost rises", "share of steps", "",
                   (bars_over_seeds(rises),)),
         ),
