@@ -127,7 +127,7 @@ def moments_of(runs: Sequence[Run]) -> Numbers:
     weights = [run.model.parameters for run in runs]
     gathered = [run.model.statistics for run in runs]
     stacked = jax.tree.map(lambda *own: np.concatenate(own), *zip(weights, gathered, strict=True))
-    return np.asarray(_moments(net, *stacked, x))
+    return np.asarray(_moments(net, *stacked, x), np.float64)
 
 
 @jax.jit
