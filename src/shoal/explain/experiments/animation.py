@@ -12,13 +12,16 @@ import numpy as np
 from shoal.errors import FileError, RecipeError
 from shoal.explain.drawing import new_figure
 from shoal.explain.experiments.experiment import Experiment, Finding
-from shoal.explain.experiments.picture import COLOURS, HEIGHT, WIDTH, Panel, draw_panel
+from shoal.explain.experiments.picture import COLOURS, HEIGHT, WIDTH, Mark, Panel, draw_panel
 from shoal.explain.experiments.planes import Path
+
+Moving = tuple[Path, Any, Any]
+"""A path, its line and its cross."""
 
 FRAMES = 48
 PER_SECOND = 10
-HELD = 10
-"""Frames for which the end stays."""
+HELD, DPI = 10, 80
+"""Frames for which the end stays; dots an inch."""
 
 
 def check_animation(experiment: Experiment, path: str | File) -> None:
@@ -66,22 +69,16 @@ def animate(finding: Finding, path: str | File, frames: int = FRAMES) -> File:
     check_animation(finding.experiment, path)
     panels = [panel for panel in finding.picture.panels if _paths(panel)]
     longest = max(len(mark.points) - 1 for panel in panels for mark in _paths(panel))
-    figure: Any = new_figure(WIDTH * len(panels), HEIGHT + 0.4)
-    moving = [
-        artists
-        for number, panel in enumerate(panels)
-        for artists in _still(figure.add_subplot(1, len(panels), number + 1), panel)
-    ]
+    figure, moving = _stage(panels)
     writer: Any = PillowWriter(fps=PER_SECOND)
     try:
         File(path).parent.mkdir(parents=True, exist_ok=True)
-        with writer.saving(figure, str(path), dpi=80):
+        with writer.saving(figure, str(path), dpi=DPI):
             steps = counts(longest, frames)
             for shown in (*steps, *steps[-1:] * HELD):
                 figure.suptitle(f"{finding.experiment.title}: after {shown:,} steps", fontsize=10)
                 _move(moving, shown)
                 writer.grab_frame()
-                figure.set_layout_engine("none")  # the first frame has laid it out
     except OSError as error:
         raise FileError(
             f"writing {path}",
@@ -96,21 +93,53 @@ def _paths(panel: Panel) -> list[Path]:
     return [mark for mark in panel.marks if isinstance(mark, Path)]
 
 
-def _still(axes: Any, panel: Panel) -> list[tuple[Path, Any, Any]]:
-    """Draw what does not move; of each path the line and the cross that will."""
-    others = tuple(mark for mark in panel.marks if not isinstance(mark, Path))
-    found = []
-    for place, mark in enumerate(panel.marks):
-        if isinstance(mark, Path):
-            colour = COLOURS[(place if mark.colour is None else mark.colour) % len(COLOURS)]
-            (line,) = axes.plot([], [], "-", lw=1.3, color=colour, label=mark.label, alpha=0.9)
-            (cross,) = axes.plot([], [], "X", ms=6, color=colour)
-            found.append((mark, line, cross))
-    draw_panel(axes, panel._replace(marks=others))
-    return found
+def _stage(panels: list[Panel]) -> tuple[Any, list[Moving]]:
+    """A figure of what does not move, as one image, and of each path the artists that will.
+
+    Axes, contours and words take most of the time to draw, so they are drawn once.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    still, figure = (_figure(len(panels)) for _ in range(2))
+    axes = [still.add_subplot(1, len(panels), n + 1) for n in range(len(panels))]
+    for own, panel in zip(axes, panels, strict=True):
+        draw_panel(own, panel._replace(marks=tuple(map(_begun, panel.marks))))
+    still.suptitle(" ", fontsize=10)
+    canvas: Any = FigureCanvasAgg(still)
+    canvas.draw()
+    figure.set_layout_engine("none")
+    figure.figimage(np.asarray(canvas.buffer_rgba()), zorder=-1)
+    moving = []
+    for own, panel in zip(axes, panels, strict=True):
+        bare = figure.add_axes(own.get_position(), xlim=own.get_xlim(), ylim=own.get_ylim())
+        bare.axis("off")
+        for place, mark in enumerate(panel.marks):
+            if isinstance(mark, Path):
+                colour = COLOURS[(place if mark.colour is None else mark.colour) % len(COLOURS)]
+                moving.append(
+                    (
+                        mark,
+                        *bare.plot([], [], "-", lw=1.3, color=colour, alpha=0.9),
+                        *bare.plot([], [], "X", ms=6, color=colour),
+                    )
+                )
+    return figure, moving
 
 
-def _move(moving: list[tuple[Path, Any, Any]], shown: int) -> None:
+def _figure(panels: int) -> Any:
+    figure: Any = new_figure(WIDTH * panels, HEIGHT + 0.4)
+    figure.set_dpi(DPI)
+    return figure
+
+
+def _begun(mark: Mark) -> Mark:
+    """Of a path only the ring where it starts; any other mark as it is."""
+    if not isinstance(mark, Path):
+        return mark
+    return mark._replace(points=np.stack([mark.points[0], np.full(2, np.nan)]))
+
+
+def _move(moving: list[Moving], shown: int) -> None:
     for mark, line, cross in moving:
         way = mark.points[: shown + 1]
         line.set_data(*way.T)

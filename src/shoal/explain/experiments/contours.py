@@ -193,12 +193,13 @@ EXPERIMENTS = (
         "as Adam, suffer less",
         "LeCun et al. 1998, Efficient BackProp, for the valley; texts on adaptive optimisers for "
         "the rest",
-        "A linear model of two measures of diabetes patients, whose loss is known exactly; seeds "
-        "are starts around the minimum with one loss, the same predictor with both inputs; each "
+        "A linear model of two measures of diabetes patients, whose loss is known exactly; starts "
+        "lie around the minimum at one loss, the same predictor with both inputs; each "
         "optimiser at the best of 21 rates for each; steps until the loss stays within a "
         "thousandth of its first distance to the minimum.",
         input_scaling,
         seeds=10,
+        over="starts",
         animated=True,
     ),
 )

@@ -159,8 +159,8 @@ EXPERIMENTS = (
     Experiment(
         "learning_rate",
         "Learning rate too low, good, too high",
-        "with too low a learning rate the loss falls slowly, with too high a one it does not get "
-        "low, or grows; a good one lies between",
+        "at too low a learning rate the loss falls slowly, at too high a rate it stays high or "
+        "grows; a good one lies between",
         "every text on gradient descent",
         "Perceptrons of two hidden layers of 32 tanh units learn handwritten digits by plain SGD "
         "for 20 epochs at nine rates; they differ in nothing else.",
