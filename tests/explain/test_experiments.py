@@ -39,8 +39,9 @@ from shoal.explain.experiments.trainings import _crossing, lowest
 SEEDS = 2
 LONG = {
     "batch_size", "batch_speed", "deep_rectifiers", "full_batch", "initialisation",
-    "linear_collapse", "relu_or_tanh",
-    "vanishing_gradients",
+    "depth_or_width", "early_stopping", "linear_collapse", "regularised_boundary", "relu_or_tanh",
+    "residual_depth",
+    "shifting_layers", "vanishing_gradients",
 }  # fmt: skip
 """Those of many programs, or of the code of another one, in the slow half."""
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import click
 
@@ -24,6 +25,9 @@ import click
     type=click.Path(dir_okay=False),
     help="Where to write the picture: .png, .svg or .pdf.  [default: NAME.png]",
 )
+@click.option(
+    "--animate", is_flag=True, help="Also the paths of its picture step by step: a GIF beside it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON instead of text.")
 @click.option("--quiet", is_flag=True, help="No notes.")
 def show(
@@ -31,6 +35,7 @@ def show(
     seeds: int | None,
     size: str,
     out: str | None,
+    animate: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -43,6 +48,7 @@ def show(
     shoal show
     shoal show dead_relu
     shoal show dead_relu --seeds 10 --out dead.svg
+    shoal show input_scaling --animate
     """  # fmt: skip
     from shoal.explain.experiments.catalogue import named, show
 
@@ -53,12 +59,22 @@ def show(
     if not quiet:
         click.echo(f"running {experiment.name} ...", err=True)
     began, path = time.perf_counter(), out or f"{experiment.name}.png"
-    finding = show(experiment.name, seeds=seeds, size=_scale(size), out=path)
+    written = {"picture": path}
+    if animate:
+        written["animation"] = str(Path(path).with_suffix(".gif"))
+    finding = show(
+        experiment.name,
+        seeds=seeds,
+        size=_scale(size),
+        out=path,
+        animation=written.get("animation"),
+    )
     if as_json:
-        click.echo(json.dumps(finding.to_json() | {"picture": path}, indent=2))
+        click.echo(json.dumps(finding.to_json() | written, indent=2))
     else:
         click.echo(repr(finding))
-        click.echo(f"picture: {path}")
+        for what, where in written.items():
+            click.echo(f"{what}: {where}")
     if not quiet:
         click.echo(f"{time.perf_counter() - began:.1f} s", err=True)
 

@@ -12,11 +12,20 @@ from shoal.explain.experiments import (
     activations,
     batches,
     beginnings,
+    boundaries,
+    contours,
+    depths,
+    drift,
+    dropouts,
     gradients,
     heads,
+    overfitting,
+    rates,
     rectifiers,
+    searching,
     speed,
 )
+from shoal.explain.experiments.animation import animate, check_animation
 from shoal.explain.experiments.experiment import Experiment, Finding, Size
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -27,6 +36,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *heads.EXPERIMENTS,
     *batches.EXPERIMENTS,
     *speed.EXPERIMENTS,
+    *contours.EXPERIMENTS,
+    *rates.EXPERIMENTS,
+    *boundaries.EXPERIMENTS,
+    *dropouts.EXPERIMENTS,
+    *drift.EXPERIMENTS,
+    *depths.EXPERIMENTS,
+    *overfitting.EXPERIMENTS,
+    *searching.EXPERIMENTS,
 )
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 SCALES = {"full": 1.0, "small": 0.1}
@@ -44,6 +61,7 @@ def show(
     seeds: int | None = None,
     size: str | float = "full",
     out: str | Path | None = None,
+    animation: str | Path | None = None,
 ) -> Finding:
     """Run a controlled experiment that tests what textbooks say about training.
 
@@ -52,21 +70,26 @@ def show(
         seeds: networks that differ in nothing but their seed, >= 2; by default the experiment's.
         size: "full", "small" for a look within a few seconds, or a scale in (0, 1].
         out: where to write the picture: .png, .svg or .pdf; None for none.
+        animation: where to write the paths of the picture step by step, a .gif; None for none.
 
     Returns:
         the finding: table, comparisons with 95 % intervals over seeds, sentence, verdict, picture.
 
     Raises:
-        RecipeError: an unknown name, or a size that cannot be.
-        FileError: the picture cannot be written.
+        RecipeError: an unknown name, a size that cannot be, an animation of what has no paths.
+        FileError: picture or animation cannot be written.
     """
     experiment = named(name)
     taken = _size(experiment.seeds if seeds is None else seeds, size)
     if out is not None:
         check_picture(out)
+    if animation is not None:
+        check_animation(experiment, animation)
     finding = Finding(experiment, taken, experiment.run(taken))
     if out is not None:
         finding.draw(out)
+    if animation is not None:
+        animate(finding, animation)
     return finding
 
 

@@ -81,6 +81,7 @@ class Experiment(NamedTuple):
         run: the function.
         seeds: how many it takes where nobody says.
         over: what it calls them: timings have repetitions in the place of seeds.
+        animated: whether its picture has paths, which can be drawn step by step.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Experiment(NamedTuple):
     run: Callable[[Size], Result]
     seeds: int = 5
     over: str = "seeds"
+    animated: bool = False
 
 
 class Finding(NamedTuple):

@@ -7,14 +7,27 @@ The data first, the drawing second: a ``Picture`` holds all numbers that are sho
 import math
 import textwrap
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.explain.drawing import new_figure, save
 from shoal.explain.experiments.comparison import mean_interval
+from shoal.explain.experiments.planes import (
+    Contours,
+    Field,
+    Path,
+    Points,
+    draw_contours,
+    draw_field,
+    draw_path,
+    draw_points,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933",
@@ -62,7 +75,7 @@ class Bars(NamedTuple):
     colour: int | None = None
 
 
-Mark = Line | Bars
+Mark = Line | Bars | Contours | Path | Field | Points
 
 
 class Panel(NamedTuple):
@@ -72,7 +85,7 @@ class Panel(NamedTuple):
         title, x, y: its words.
         marks: what is drawn.
         log_x, log_y: whether a scale is logarithmic.
-        y_range: what is shown of y, or None for all.
+        x_range, y_range: what is shown, or None for all.
     """
 
     title: str
@@ -82,6 +95,7 @@ class Panel(NamedTuple):
     log_x: bool = False
     log_y: bool = False
     y_range: tuple[float, float] | None = None
+    x_range: tuple[float, float] | None = None
 
 
 class Picture(NamedTuple):
@@ -122,12 +136,17 @@ def bars_over_seeds(values: dict[str, Any], colour: int | None = None) -> Bars:
     return Bars(tuple(values), mean, low, high, colour)
 
 
-def draw_picture(picture: Picture, path: str | Path) -> Path:
+def draw_picture(picture: Picture, path: str | File) -> File:
     """Draw a picture; the ending of the path says how: .png, .svg or .pdf.
 
     Raises:
         FileError: it cannot be written.
     """
+    return save(figure_of(picture), path)
+
+
+def figure_of(picture: Picture) -> "Figure":
+    """The figure of a picture."""
     count = len(picture.panels)
     width = WIDTH * max(count, 2)
     claim = _balanced(f"Claim: {picture.claim}.", int(width * 13))
@@ -137,9 +156,9 @@ def draw_picture(picture: Picture, path: str | Path) -> Path:
     figure.suptitle(f"{picture.title}\n{claim}", fontsize=10)
     for number, panel in enumerate(picture.panels):
         axes: Any = figure.add_subplot(1, count, number + 1)
-        _draw_panel(axes, panel)
+        draw_panel(axes, panel)
     figure.supxlabel(sentence, fontsize=9)
-    return save(figure, path)
+    return figure
 
 
 def _balanced(text: str, most: int) -> str:
@@ -149,7 +168,8 @@ def _balanced(text: str, most: int) -> str:
     return textwrap.fill(text, width, break_on_hyphens=False)
 
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
+def draw_panel(axes: Any, panel: Panel) -> None:
+    """One set of axes with its marks."""
     for place, mark in enumerate(panel.marks):
         colour = COLOURS[(place if mark.colour is None else mark.colour) % len(COLOURS)]
         DRAW[type(mark)](axes, mark, colour)
@@ -163,6 +183,8 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         axes.set_yscale("log")
     if panel.y_range is not None:
         axes.set_ylim(*panel.y_range)
+    if panel.x_range is not None:
+        axes.set_xlim(*panel.x_range)
     if not panel.log_x and all(_counts(mark) for mark in panel.marks):
         axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
@@ -198,5 +220,12 @@ def _reach(values: Numbers, bounds: Numbers) -> Sequence[float]:
     return [reach if math.isfinite(reach) else 0.0 for reach in far]
 
 
-DRAW: dict[type, Callable[[Any, Any, str], None]] = {Line: _draw_line, Bars: _draw_bars}
+DRAW: dict[type, Callable[[Any, Any, str], None]] = {
+    Line: _draw_line,
+    Bars: _draw_bars,
+    Contours: draw_contours,
+    Path: draw_path,
+    Field: draw_field,
+    Points: draw_points,
+}
 """How each kind of mark is drawn: (axes, mark, colour)."""
