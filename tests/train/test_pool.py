@@ -43,8 +43,9 @@ def variants(recipe, count):
 
 def assert_members_equal_themselves_alone(recipe, data, layouts=("batched",), slots=4):
     recipes = variants(recipe.replace(epochs=1000), slots - 1)
-    # 100 steps or more; a line search decides yes or no, and turns roundings into other paths.
-    full = recipe.batch_size == "full" and not recipe.optimiser.searches
+    # 100 steps or more. L-BFGS divides by differences of gradients, so that roundings of any two
+    # programs grow from step to step: it is held to the tolerance over 21 steps.
+    full = recipe.batch_size == "full" and recipe.optimiser.kind != "LBFGS"
     epochs = 100 if full else EPOCHS
     together = {}
     for layout in layouts:
@@ -57,8 +58,6 @@ def assert_members_equal_themselves_alone(recipe, data, layouts=("batched",), sl
         alone = losses(pool, epochs)[:, 0]
         for layout, found in together.items():
             tolerance = TOLERANCE[recipe.precision]
-            if recipe.optimiser.kind == "LBFGS":
-                tolerance = 1e-6  # divides by differences of gradients, which amplifies roundings
             np.testing.assert_allclose(found[:, k], alone, rtol=tolerance, err_msg=layout)
 
 
