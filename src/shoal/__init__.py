@@ -163,6 +163,9 @@ if TYPE_CHECKING:
     from shoal.recipe import EarlyStopping as EarlyStopping
     from shoal.recipe import Recipe as Recipe
     from shoal.report.page import report as report
+    from shoal.spaces import Choice as Choice
+    from shoal.spaces import Float as Float
+    from shoal.spaces import Int as Int
     from shoal.train.fit import fit as fit
     from shoal.train.fit import fit_many as fit_many
     from shoal.train.fit import resume as resume
@@ -214,6 +217,7 @@ _HOMES = {
     "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
     "shoal.report.page": "report",
+    "shoal.spaces": "Choice Float Int",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",
