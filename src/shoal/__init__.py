@@ -174,6 +174,8 @@ if TYPE_CHECKING:
     from shoal.train.pool import Settings as Settings
     from shoal.train.record import Record as Record
     from shoal.train.run import Run as Run
+    from shoal.tune.study import Study as Study
+    from shoal.tune.tuning import tune as tune
 
 _HOMES = {
     "shoal.data": "data Data Preparation Split",
@@ -224,9 +226,11 @@ _HOMES = {
     "shoal.train.pool": "Settings",
     "shoal.train.record": "Record",
     "shoal.train.run": "Run",
+    "shoal.tune.study": "Study",
+    "shoal.tune.tuning": "tune",
 }
 _MODULES = {"data", "zoo"}
-_VERBS = {"explain", "report"}  # packages that can be called by their own name
+_VERBS = {"explain", "report", "tune"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]
