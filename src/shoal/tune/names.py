@@ -9,6 +9,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import optuna
@@ -89,8 +90,7 @@ def sampler(wanted: str | BaseSampler, seed: int) -> tuple[BaseSampler, bool]:
             got="none installed",
             remedy=f"install it, or use another sampler: {', '.join(BY_NAME)}",
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental():
         return named.make(seed), named.adaptive
 
 
@@ -105,7 +105,16 @@ def pruner(wanted: str | BasePruner | None) -> BasePruner:
     name = "none" if wanted is None else wanted
     if not isinstance(name, str) or name not in PRUNERS:
         raise _unknown("pruner", wanted, PRUNERS)
-    return PRUNERS[name]()
+    with _experimental():
+        return PRUNERS[name]()
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Optuna calls some of what it ships experimental, by a warning for each object."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 def _unknown(what: str, got: Any, known: Any) -> RecipeError:
@@ -164,7 +173,7 @@ def _values(parameter: Parameter) -> list[Any]:
         return list(range(leaf.low, leaf.high + 1, leaf.step))
     if leaf.step is not None and not leaf.log:
         count = math.floor((leaf.high - leaf.low) / leaf.step + 1e-9) + 1
-        return [leaf.low + i * leaf.step for i in range(count)]
+        return [min(leaf.low + i * leaf.step, leaf.high) for i in range(count)]
     parts = [i / (GRID_POINTS - 1) for i in range(GRID_POINTS)]
     if leaf.log:
         spread = [leaf.low * (leaf.high / leaf.low) ** part for part in parts]

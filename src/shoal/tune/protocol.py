@@ -130,7 +130,9 @@ def _value(trial: FrozenTrial) -> float:
 
 def _mean(seats: list[Seat]) -> float:
     """The mean, infinite where one of them failed."""
-    return float("inf") if any(s.failed for s in seats) else float(np.mean([s.value for s in seats]))
+    return (
+        float("inf") if any(s.failed for s in seats) else float(np.mean([s.value for s in seats]))
+    )
 
 
 def compare(executor: Executor, recipes: Sequence[Recipe], fresh: int) -> list[Arm]:
@@ -182,8 +184,12 @@ def verdict(winner: Arm, default: Arm) -> str:
     share = f"{abs(change.mean / np.mean(default.validation)):.1%}"
     if change.mean + (change.half if np.isfinite(change.half) else 0.0) < 0:
         return f"tuning helped: the validation loss is {share} lower ({change})"
-    way = "lower" if change.mean < 0 else "higher"
+    if change.mean < 0:
+        return (
+            f"it is not sure that tuning helped: the validation loss is {share} lower, but the "
+            f"interval holds 0 ({change}); give more fresh seeds, or search longer"
+        )
     return (
-        f"tuning did not help for sure: with fresh seeds the validation loss is {share} {way} than "
-        f"that of the default recipe ({change}); use the default, or search longer"
+        f"tuning did not help: with fresh seeds the validation loss is {share} higher than that of "
+        f"the default recipe ({change}); use the default, or search longer"
     )

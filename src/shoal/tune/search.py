@@ -10,7 +10,6 @@ memory fails alone; its reason is kept.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import optuna
@@ -80,12 +79,10 @@ class Search:
         self.wasted = 0.0
         self._loads = (0, 0)
         self._began = time.monotonic()
-        known = self.study.get_trials(deepcopy=False, states=_FINISHED)
+        known = self.study.get_trials(deepcopy=False)  # finished ones, and points to try first
         for trial in known:
             self._count(trial)
-        asked = mirror.asked if mirror is not None else {}
-        self._next = max((int(t.user_attrs["trial"]) for t in known), default=-1)
-        self._next = max(self._next, *asked, -1) + 1
+        self._next = 1 + max((int(trial.user_attrs["trial"]) for trial in known), default=-1)
 
     @property
     def done(self) -> int:

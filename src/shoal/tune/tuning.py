@@ -109,9 +109,25 @@ def tune(
     """
     began = time.monotonic()
     data = as_data(data)
-    _check(space, trials, seconds, seeds, folds, slots, fresh)
+    _check_space(space)
+    whole = Whole(1)
+    _check_settings(
+        trials=(trials, optional(whole)),
+        seconds=(seconds, optional(Number(0.0, low_open=True))),
+        seeds=(seeds, whole),
+        folds=(folds, optional(Whole(2))),
+        slots=(slots, optional(whole)),
+        fresh=(fresh, whole),
+    )
     points = [check_values(space, guess) for guess in guesses]
     listed = _listed(space, sampler, points)
+    if trials is None and seconds is None and listed is None:
+        raise RecipeError(
+            "tune(trials, seconds)",
+            required="a budget",
+            got="neither",
+            remedy="give trials=200, or seconds=60",
+        )
     trials = trials if listed is None else min(trials or len(listed), len(listed))
     default = space.at(points[0] if points else {})
     parts = make_folds(data, default.preparation.split, folds) if folds else []
@@ -160,9 +176,7 @@ def _standing(search: Search, before: int, seconds: float) -> Standing:
     return Standing(search.done, search.budget.trials or search.done, text)
 
 
-def _finish(
-    search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None
-) -> Study:
+def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None) -> Study:
     candidates = protocol.rerank(search)
     recipes = [candidates[0].recipe, default]
     if recipes[0] == default:
@@ -191,15 +205,7 @@ def _finish(
 # --- preparing -----------------------------------------------------------------------------------
 
 
-def _check(
-    space: Recipe,
-    trials: int | None,
-    seconds: float | None,
-    seeds: int,
-    folds: int | None,
-    slots: int | None,
-    fresh: int,
-) -> None:
+def _check_space(space: Any) -> None:
     if not isinstance(space, Recipe) or not describe.is_open(space):
         got = "one without" if isinstance(space, Recipe) else f"a {type(space).__name__}"
         raise RecipeError(
@@ -208,20 +214,6 @@ def _check(
             got=got,
             remedy="put Float, Int or Choice in the place of values; to train it, use fit",
         )
-    whole = Whole(1)
-    rules: dict[str, tuple[Any, Rule]] = {
-        "trials": (trials, optional(whole)),
-        "seconds": (seconds, optional(Number(0.0, low_open=True))),
-        "seeds": (seeds, whole),
-        "folds": (folds, optional(Whole(2))),
-        "slots": (slots, optional(whole)),
-        "fresh": (fresh, whole),
-    }
-    for what, (value, rule) in rules.items():
-        if not rule.accepts(value):
-            raise RecipeError(
-                f"tune({what})", required=rule.text, got=repr(value), remedy="change the value"
-            )
     for parameter in space.parameters:
         if parameter.path.startswith(SAME_FOR_ALL):
             raise RecipeError(
@@ -229,6 +221,14 @@ def _check(
                 required="trials whose validation losses can be compared",
                 got=repr(parameter.leaf),
                 remedy="choose it before the search",
+            )
+
+
+def _check_settings(**given: tuple[Any, Rule]) -> None:
+    for what, (value, rule) in given.items():
+        if not rule.accepts(value):
+            raise RecipeError(
+                f"tune({what})", required=rule.text, got=repr(value), remedy="change the value"
             )
 
 
