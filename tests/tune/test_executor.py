@@ -269,7 +269,7 @@ def test_a_budget_of_seconds_ends(small):
 
 def test_epochs_may_be_open(small):
     study = sh.tune(space(epochs=sh.Int(2, 6)), small, trials=10, sampler="random", **QUIET)
-    assert study.compilations == 1
+    assert study.compilations <= 1  # 0 where a test before has used the program
     for trial in trials(study):
         assert trial.user_attrs["epochs"] == [trial.params["epochs"]]
 
