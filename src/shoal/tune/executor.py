@@ -18,8 +18,11 @@ from shoal.nets import compose
 from shoal.recipe import Recipe
 from shoal.train.pool import Settings, plan_work
 from shoal.train.programs import COMPILED
-from shoal.train.slots import USUAL_MOST, roomy_pool
+from shoal.train.slots import roomy_pool
 from shoal.tune.lane import Lane, Seat
+
+MOST_SLOTS = {"cpu": 128}
+"""Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
 
 SMALL = 200_000
 """Parameters up to which a network of flat layers trains faster batched than alone."""
@@ -144,7 +147,7 @@ class Executor:
     def _slots(self, recipe: Recipe, queue: int, settings: Settings) -> int:
         """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
         devices = settings.devices if settings.devices is not None else jax.devices()
-        most = USUAL_MOST.get(devices[0].platform, 4096)
+        most = MOST_SLOTS.get(devices[0].platform, 4096)
         share = self.shares[recipe.signature] / max(1, self.shares.total())
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))

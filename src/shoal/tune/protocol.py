@@ -88,36 +88,55 @@ class Arm:
     test: tuple[dict[str, float], ...]
 
 
-def train(executor: Executor, groups: list[list[Seat]]) -> None:
+def train(executor: Executor, seats: list[Seat]) -> None:
     """Train seats until each has its value or its reason."""
-    executor.submit(seat for group in groups for seat in group)
-    while any(not seat.done for group in groups for seat in group):
+    executor.submit(seats)
+    while any(not seat.done for seat in seats):
         executor.advance()
 
 
-def rerank(search: Search) -> list[Candidate]:
-    """The best tenth of the trials, best first by their means over fresh seeds."""
+def judge(search: Search, default: Recipe, fresh: int) -> tuple[list[Candidate], Arm, Arm]:
+    """Train the best tenth and the default with fresh seeds.
+
+    All seeds are trained at once, because a pool costs the same whether its slots are full or not.
+    Those that decide and those that are shown stay apart.
+
+    Args:
+        fresh: S, seeds of the final comparison.
+
+    Returns:
+        the candidates, best first by their means over the seeds that decide; the arms of the
+        winner and of the default.
+    """
     complete = search.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     ordered = sorted(complete, key=lambda trial: (_value(trial), trial.number))
     chosen = ordered[: max(1, min(MOST, round(SHARE * len(ordered))))]
     recipes = [search.space.at(trial.params) for trial in chosen]
-    if len(chosen) == 1:
-        value = _value(chosen[0])
-        return [Candidate(_number(chosen[0]), value, value, recipes[0])]
-    groups = [
-        [
-            Seat(recipe.replace(seed=recipe.seed + RERANK_FIRST + k), fold)
-            for fold in search.folds
-            for k in range(RERANK_SEEDS)
-        ]
-        for recipe in recipes
+    deciding = [_deciding(search, recipe) if len(chosen) > 1 else [] for recipe in recipes]
+    shown = [_shown(recipe, fresh) for recipe in (default, *recipes)]
+    train(search.executor, [seat for seats in (*deciding, *shown) for seat in seats])
+    found = []
+    for trial, recipe, seats, final in zip(chosen, recipes, deciding, shown[1:], strict=True):
+        again = _mean(seats) if seats else _value(trial)
+        found.append((Candidate(_number(trial), _value(trial), again, recipe), final))
+    found.sort(key=lambda pair: pair[0].again)
+    winner = _arm(search.executor, found[0][0].recipe, found[0][1])
+    same = winner.recipe == default
+    other = winner if same else _arm(search.executor, default, shown[0])
+    return [candidate for candidate, _ in found], winner, other
+
+
+def _deciding(search: Search, recipe: Recipe) -> list[Seat]:
+    return [
+        Seat(recipe.replace(seed=recipe.seed + RERANK_FIRST + k), fold)
+        for fold in search.folds
+        for k in range(RERANK_SEEDS)
     ]
-    train(search.executor, groups)
-    found = [
-        Candidate(_number(trial), _value(trial), _mean(seats), recipe)
-        for trial, recipe, seats in zip(chosen, recipes, groups, strict=True)
-    ]
-    return sorted(found, key=lambda candidate: candidate.again)
+
+
+def _shown(recipe: Recipe, fresh: int) -> list[Seat]:
+    seeds = (recipe.seed + FINAL_FIRST + k for k in range(fresh))
+    return [Seat(recipe.replace(seed=seed), keep=True) for seed in seeds]
 
 
 def _number(trial: FrozenTrial) -> int:
@@ -133,16 +152,6 @@ def _mean(seats: list[Seat]) -> float:
     return (
         float("inf") if any(s.failed for s in seats) else float(np.mean([s.value for s in seats]))
     )
-
-
-def compare(executor: Executor, recipes: Sequence[Recipe], fresh: int) -> list[Arm]:
-    """Recipes trained side by side with the same fresh seeds, on the recipe's own split."""
-    groups = [
-        [Seat(r.replace(seed=r.seed + FINAL_FIRST + k), keep=True) for k in range(fresh)]
-        for r in recipes
-    ]
-    train(executor, groups)
-    return [_arm(executor, r, seats) for r, seats in zip(recipes, groups, strict=True)]
 
 
 def _arm(executor: Executor, recipe: Recipe, seats: list[Seat]) -> Arm:

@@ -177,23 +177,19 @@ def _standing(search: Search, before: int, seconds: float) -> Standing:
 
 
 def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None) -> Study:
-    candidates = protocol.rerank(search)
-    recipes = [candidates[0].recipe, default]
-    if recipes[0] == default:
-        recipes = [default]
-    arms = protocol.compare(search.executor, recipes, fresh)
+    candidates, winner, other = protocol.judge(search, default, fresh)
     found = Study(
         space=search.space,
         data=data,
         optuna=search.study,
         candidates=tuple(candidates),
-        winner=arms[0],
-        default=arms[-1],
+        winner=winner,
+        default=other,
         compilations=search.executor.compilations,
         wasted=search.wasted,
         seconds=0.0,
         folder=folder,
-        test_looks=1 if arms[0].test else 0,
+        test_looks=1 if winner.test else 0,
     )
     if folder is not None:
         write_atomically(folder / "space.json", search.space.to_json().encode())
