@@ -10,7 +10,7 @@ the description of a search. See ``choosing`` for what is open in a space, and f
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shoal.describe import Description, assign, static
 from shoal.errors import RecipeError
@@ -33,12 +33,6 @@ class Float(Description, Open):
     high: float = static(must=Number())
     log: bool = static(default=False, must=Flag())
     step: float | None = static(default=None, must=optional(Number(0.0, low_open=True)))
-
-    if TYPE_CHECKING:  # it may stand wherever a value may
-
-        def __new__(
-            cls, low: float, high: float, log: bool = ..., step: float | None = ...
-        ) -> Any: ...
 
     def check(self) -> None:
         _check_interval(self, self.low, self.high, self.log, self.step is not None)
@@ -83,10 +77,6 @@ class Int(Description, Open):
     log: bool = static(default=False, must=Flag())
     step: int = static(default=1, must=Whole(1))
 
-    if TYPE_CHECKING:
-
-        def __new__(cls, low: int, high: int, log: bool = ..., step: int = ...) -> Any: ...
-
     def check(self) -> None:
         _check_interval(self, self.low, self.high, self.log, self.step != 1)
 
@@ -124,10 +114,6 @@ class Choice(Description, Open):
     """
 
     options: tuple[Any, ...] = static(must=Many(Anything(), at_least=1))
-
-    if TYPE_CHECKING:
-
-        def __new__(cls, *options: Any) -> Any: ...
 
     def __init__(self, *options: Any) -> None:
         assign(self, {"options": options})

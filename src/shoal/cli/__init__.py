@@ -17,6 +17,7 @@ from shoal.cli.plot import plot
 from shoal.cli.predict import predict
 from shoal.cli.report import report
 from shoal.cli.summary import summary
+from shoal.cli.tune import tune
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,12 +28,13 @@ def cli() -> None:
     \b
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
+    shoal tune houses.csv --target price             search the hyperparameters
     shoal predict runs/houses/model.safetensors new.csv
     shoal explain --example                          every number of one step of training
     """
 
 
-for command in (demo, fit, summary, predict, explain, gradcheck, plot, report):
+for command in (demo, fit, tune, summary, predict, explain, gradcheck, plot, report):
     cli.add_command(command)
 
 

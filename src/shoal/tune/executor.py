@@ -2,7 +2,7 @@
 
 The planner is simple. A lane is made when its first seat comes, with as many slots as it then has
 seats or as the space, sampled at random, promises it; its program is compiled once and the lane
-stays. Lanes with work advance in turn, a chunk each.
+stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
 """
 
 from collections import Counter
@@ -23,6 +23,12 @@ from shoal.tune.lane import Lane, Seat
 
 MOST_SLOTS = {"cpu": 128}
 """Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
+
+FULL = 0.9
+"""Share of the fullest lane's seats that a lane must have, or it is held back."""
+
+MOST_HELD = 10
+"""Turns in a row for which a lane is held back."""
 
 SMALL = 200_000
 """Parameters up to which a network of flat layers trains faster batched than alone."""
@@ -112,13 +118,23 @@ class Executor:
             else:
                 self._new.setdefault(key, []).append(seat)
 
-    def advance(self) -> None:
-        """Train a chunk in every lane that has work."""
+    def advance(self, more: bool = False) -> None:
+        """Train a chunk in every lane that has work.
+
+        Args:
+            more: whether more seats will come. A lane with many empty slots is then held back for
+                some turns, as long as another is full.
+        """
         for key, seats in self._new.items():
             self._open(key, seats)
         self._new.clear()
-        for lane in self.lanes.values():
-            if lane.busy:
+        busy = [lane for lane in self.lanes.values() if lane.busy]
+        full = max((lane.filled for lane in busy), default=0.0)
+        for lane in busy:
+            if more and lane.filled < FULL * full and lane.held < MOST_HELD:
+                lane.held += 1
+            else:
+                lane.held = 0
                 lane.advance()
 
     def remove(self, seats: Iterable[Seat]) -> None:

@@ -84,6 +84,7 @@ class Lane:
 
     Attributes:
         waiting: seats without a slot.
+        held: turns in a row for which others went before it.
         used, offered: slot-chunks that trained, and that there were.
     """
 
@@ -92,12 +93,18 @@ class Lane:
         self.waiting: deque[Seat] = deque()
         self.seats: list[Seat | None] = [None] * len(pool.recipes)
         self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
-        self.used = self.offered = 0
+        self.used = self.offered = self.held = 0
 
     @property
     def busy(self) -> bool:
         """Whether anything trains or waits."""
         return bool(self.waiting) or any(seat is not None for seat in self.seats)
+
+    @property
+    def filled(self) -> float:
+        """Share of the slots that the next chunk will train."""
+        seats = sum(seat is not None for seat in self.seats) + len(self.waiting)
+        return min(seats, len(self.seats)) / len(self.seats)
 
     def advance(self) -> None:
         """Refill the free slots and train one chunk; the seats then know what became of them.

@@ -102,9 +102,9 @@ class Search:
         self._fill()
         if not self.flights:
             return False
-        before = self._load()
-        self.executor.advance()
-        if self.open:
+        before, more = self._load(), self.open
+        self.executor.advance(more)
+        if more:
             used, offered = (a - b for a, b in zip(self._load(), before, strict=True))
             self._loads = (self._loads[0] + used, self._loads[1] + offered)
             self.wasted = 1.0 - self._loads[0] / max(1, self._loads[1])

@@ -1,6 +1,7 @@
 """Study: what a search gives back."""
 
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,13 +121,15 @@ class Study:
     def importance(self) -> dict[str, float]:
         """The share of each parameter in the variance of the values, by PED-ANOVA.
 
-        Only parameters that exist in every trial count. {} with fewer than two complete trials.
+        {} with fewer than two complete trials.
         """
         complete = self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         values = [t.value for t in complete if t.value is not None]
         if len(values) < 2 or np.ptp(values) == 0:
             return {}
-        return optuna.importance.get_param_importances(self.optuna)
+        with warnings.catch_warnings():  # of options that were chosen once
+            warnings.filterwarnings("ignore", message="Some regimes", category=UserWarning)
+            return optuna.importance.get_param_importances(self.optuna)
 
     def test(self) -> dict[str, float]:
         """Loss and metrics of ``best`` on the test split: one more look, counted and said.
