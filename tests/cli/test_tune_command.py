@@ -3,14 +3,13 @@
 import json
 import re
 import shlex
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 import shoal as sh
 from shoal.cli import cli
-import shoal.cli.tune  # the module; the name in the package is the command
-
 from shoal.errors import RecipeError
 
 
@@ -53,7 +52,11 @@ def test_a_search_ends_with_model_pictures_and_the_command_of_the_winner(
 def test_the_default_space_has_what_matters_and_fits_the_data():
     from shoal.tune.default import default_space
 
-    for data, rows in ((sh.data.iris(), False), (sh.data.digits(), True), (sh.data.diabetes(), False)):
+    for data, rows in (
+        (sh.data.iris(), False),
+        (sh.data.digits(), True),
+        (sh.data.diabetes(), False),
+    ):
         space = default_space(data, test=0.2)
         names = " ".join(space.parameters.names)
         for what in ("net", "rate", "optimiser", "optimiser(Adam).learning_rate", "l2"):
@@ -66,6 +69,7 @@ def test_the_default_space_has_what_matters_and_fits_the_data():
 
 
 def test_the_names_on_the_command_line_are_those_of_the_library():
+    command = sys.modules["shoal.cli.tune"]  # shoal.cli has the command itself by that name
     from shoal.tune.names import BY_NAME, LISTED, PRUNERS
     from shoal.tune.pictures import DRAWINGS
 
