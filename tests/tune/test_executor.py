@@ -267,6 +267,17 @@ def test_a_budget_of_seconds_ends(small):
     assert not trials(study, TrialState.RUNNING)
 
 
+def test_trials_that_have_not_begun_when_the_time_is_up_are_given_up(small):
+    """Each batch size is a program of its own, and compiling takes longer than there is time."""
+    several = space(batch_size=sh.Choice(9, 12, 18, 24, 36))
+    study = sh.tune(several, small, seconds=0.01, sampler="random", **QUIET)
+    states = [trial.state for trial in trials(study)]
+    assert states.count(TrialState.COMPLETE) >= 1
+    waiting = trials(study, TrialState.FAIL)
+    assert waiting and TrialState.RUNNING not in states
+    assert {t.user_attrs["reason"] for t in waiting} == {"the time was up before it began"}
+
+
 def test_epochs_may_be_open(small):
     study = sh.tune(space(epochs=sh.Int(2, 6)), small, trials=10, sampler="random", **QUIET)
     assert study.compilations <= 1  # 0 where a test before has used the program

@@ -5,6 +5,7 @@ seats or as the space, sampled at random, promises it; its program is compiled o
 stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -47,6 +48,7 @@ class Executor:
 
     Attributes:
         lanes: by (signature, fold).
+        deadline: monotonic time after which no lane is made any more, but a first one.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Executor:
         self.data, self.folds, self.chunk = data, folds, chunk
         self.settings, self.shares, self.room = settings, shares, room
         self.lanes: dict[Any, Lane] = {}
+        self.deadline = float("inf")
         self._new: dict[Any, list[Seat]] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._judged: dict[Any, ShoalError | None] = {}
@@ -125,9 +128,9 @@ class Executor:
             more: whether more seats will come. A lane with many empty slots is then held back for
                 some turns, as long as another is full.
         """
-        for key, seats in self._new.items():
-            self._open(key, seats)
-        self._new.clear()
+        for key in list(self._new):
+            if not self.lanes or time.monotonic() < self.deadline:
+                self._open(key, self._new.pop(key))
         busy = [lane for lane in self.lanes.values() if lane.busy]
         full = max((lane.filled for lane in busy), default=0.0)
         for lane in busy:
@@ -145,6 +148,7 @@ class Executor:
         for key, found in by_lane.items():
             if key in self.lanes:
                 self.lanes[key].remove(found)
+            self._new.pop(key, None)  # a lane not made yet has only seats that did not begin
 
     def _open(self, key: Any, seats: list[Seat]) -> None:
         recipe, fold = seats[0].recipe, seats[0].fold

@@ -22,7 +22,7 @@ from shoal.tune.lane import Seat
 from shoal.tune.mirror import Mirror
 
 
-@dataclass
+@dataclass(eq=False)
 class Flight:
     """A trial in training: its members, and the epoch that was reported last."""
 
@@ -79,6 +79,8 @@ class Search:
         self.wasted = 0.0
         self._loads = (0, 0)
         self._began = time.monotonic()
+        if budget.seconds is not None:
+            executor.deadline = self._began + budget.seconds
         known = self.study.get_trials(deepcopy=False)  # finished ones, and points to try first
         for trial in known:
             self._count(trial)
@@ -90,10 +92,15 @@ class Search:
         return sum(self.counts[state] for state in _FINISHED)
 
     @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self.executor.deadline
+
+    @property
     def open(self) -> bool:
         """Whether more trials may be asked for."""
-        seconds, trials = self.budget.seconds, self.budget.trials
-        if seconds is not None and time.monotonic() - self._began >= seconds:
+        trials = self.budget.trials
+        if self.late:
             return False
         return trials is None or self.done + len(self.flights) < trials
 
@@ -109,6 +116,8 @@ class Search:
             self._loads = (self._loads[0] + used, self._loads[1] + offered)
             self.wasted = 1.0 - self._loads[0] / max(1, self._loads[1])
         self._report()
+        if self.late:
+            self._withdraw()
         return True
 
     def _load(self) -> tuple[int, int]:
@@ -176,6 +185,16 @@ class Search:
             return False
         flight.trial.report(value, epoch)
         return flight.trial.should_prune()
+
+    def _withdraw(self) -> None:
+        """Give up the trials that have not begun when the time is up."""
+        if not self.executor.lanes:
+            return  # nothing was trained yet: the first lane is still made
+        idle = [f for f in self.flights if all(s.start_epoch < 0 for s in f.seats)]
+        for flight in idle:
+            self.executor.remove(flight.seats)
+            self._fail(flight.trial, "the time was up before it began")
+        self.flights = [flight for flight in self.flights if flight not in idle]
 
     def _leave(self, flight: Flight) -> None:
         self._note(flight)

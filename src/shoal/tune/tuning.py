@@ -80,7 +80,8 @@ def tune(
     Args:
         space: a recipe with ``Float``, ``Int`` and ``Choice`` in it.
         data: ``Data``, or (inputs, targets).
-        trials: how many, in all; seconds: after which no new one begins. At least one of them.
+        trials: how many, in all; seconds: after which no new one begins and
+            those still waiting are given up. At least one of the two.
         sampler: "tpe", "random", "quasi-random", "grid", "guess", "cma-es", or one of Optuna's.
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
@@ -149,6 +150,7 @@ def tune(
         _run(search, line)
         if not np.isfinite(search.best):
             raise _nothing(study)
+        executor.deadline = float("inf")
         line.say("training the best again with fresh seeds")
         found = _finish(search, data, default, fresh, root)
     found.seconds = time.monotonic() - began
