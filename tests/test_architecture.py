@@ -12,7 +12,18 @@ SOURCE = Path(sh.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [  # imports point downward only; packages on one level do not import each other
-    {"errors", "rules", "arrays", "describe", "edits", "files", "functions", "verbs"},
+    {
+        "errors",
+        "rules",
+        "arrays",
+        "describe",
+        "edits",
+        "files",
+        "functions",
+        "verbs",
+        "spaces",
+        "choosing",
+    },
     {"nets", "losses", "metrics", "optim", "data"},
     {"recipe"},
     {"train"},
@@ -25,6 +36,8 @@ LAYERS = [  # imports point downward only; packages on one level do not import e
 ON_ONE_LEVEL = {
     ("describe", "errors"), ("describe", "rules"), ("describe", "functions"), ("edits", "describe"), ("edits", "errors"),
     ("files", "arrays"), ("files", "errors"),
+    ("spaces", "describe"), ("spaces", "errors"), ("spaces", "rules"),
+    ("choosing", "describe"), ("choosing", "errors"), ("choosing", "rules"), ("choosing", "spaces"),
     ("metrics", "losses"), ("data", "losses"), ("__main__", "cli"),
 }  # fmt: skip
 

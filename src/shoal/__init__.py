@@ -166,6 +166,9 @@ if TYPE_CHECKING:
     from shoal.recipe import EarlyStopping as EarlyStopping
     from shoal.recipe import Recipe as Recipe
     from shoal.report.page import report as report
+    from shoal.spaces import Choice as Choice
+    from shoal.spaces import Float as Float
+    from shoal.spaces import Int as Int
     from shoal.train.fit import fit as fit
     from shoal.train.fit import fit_many as fit_many
     from shoal.train.fit import resume as resume
@@ -174,6 +177,8 @@ if TYPE_CHECKING:
     from shoal.train.pool import Settings as Settings
     from shoal.train.record import Record as Record
     from shoal.train.run import Run as Run
+    from shoal.tune.study import Study as Study
+    from shoal.tune.tuning import tune as tune
 
 _HOMES = {
     "shoal.data": "data Data Preparation Split",
@@ -219,15 +224,18 @@ _HOMES = {
     "StepDecay WarmUp",
     "shoal.recipe": "Convergence EarlyStopping Recipe",
     "shoal.report.page": "report",
+    "shoal.spaces": "Choice Float Int",
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",
     "shoal.train.pool": "Settings",
     "shoal.train.record": "Record",
     "shoal.train.run": "Run",
+    "shoal.tune.study": "Study",
+    "shoal.tune.tuning": "tune",
 }
 _MODULES = {"data", "zoo"}
-_VERBS = {"explain", "report"}  # packages that can be called by their own name
+_VERBS = {"explain", "report", "tune"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -24,7 +24,7 @@ import jax
 
 from shoal.errors import RecipeError, did_you_mean
 from shoal.functions import name_of
-from shoal.rules import Rule
+from shoal.rules import Open, Rule, allows, canonical
 
 KINDS: dict[str, type["Description"]] = {}
 """The closed vocabulary: class name -> class."""
@@ -73,6 +73,7 @@ class Description:
 
     kind: ClassVar[str]
     takes_variable: ClassVar[bool] = False
+    _open: ClassVar[bool] = False  # set on a description that holds something open
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         cls.takes_variable = cls.takes_variable or "__init__" in cls.__dict__
@@ -118,22 +119,34 @@ def field_names(description: "Description") -> tuple[str, ...]:
 def assign(description: Description, values: Mapping[str, Any]) -> None:
     """Set the fields of a new description after checking each against its rule.
 
+    What concerns several fields is checked once nothing in them is open any more.
+
     Raises:
         RecipeError: a value that its field does not allow.
     """
     for field in _fields(description):
         value, must = values[field.name], field.metadata["must"]
-        if field.metadata["converter"] is not None:
-            value = field.metadata["converter"](value)
-        if not must.accepts(value):
+        if (convert := field.metadata["converter"]) is not None:
+            value = value.mapped(convert) if isinstance(value, Open) else convert(value)
+        if not allows(must, value):
             raise RecipeError(
                 f"{type(description).__name__}({field.name})",
                 required=must.text,
                 got=repr(value),
                 remedy=_remedy(value, must),
             )
-        object.__setattr__(description, field.name, must.clean(value))
-    description.check()
+        object.__setattr__(description, field.name, canonical(must, value))
+    if any(is_open(getattr(description, field.name)) for field in _fields(description)):
+        object.__setattr__(description, "_open", True)
+    if isinstance(description, Open) or not is_open(description):
+        description.check()
+
+
+def is_open(value: Any) -> bool:
+    """Whether a value, or anything in it, is still to be chosen (see ``spaces``)."""
+    if isinstance(value, tuple):
+        return any(map(is_open, value))
+    return isinstance(value, Open) or (isinstance(value, Description) and value._open)
 
 
 def _remedy(value: Any, must: Any) -> str:

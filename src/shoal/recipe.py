@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from shoal import describe, edits, losses, metrics
+from shoal import choosing, describe, edits, losses, metrics
 from shoal.arrays import DTYPES, Shape
 from shoal.data.dataset import Data
 from shoal.data.preparation import AUTO, BALANCED, Preparation, Prepared, prepare
@@ -262,6 +262,7 @@ class Recipe(Description):
     @property
     def body(self) -> Net:
         """The network up to what the loss works on: without a last activation that it absorbs."""
+        choosing.check_closed(self, f"the recipe {self.name!r}")
         last = self.net.layers[-1]
         return self.net.without_last() if last.kind == self.loss.absorbs else self.net
 
@@ -290,6 +291,39 @@ class Recipe(Description):
             ShapeError: a layer that cannot take what reaches it, or a wrong number of outputs.
         """
         self.loss.check_output(self.body.output_shape(in_shape), width)
+
+    # --- spaces: recipes in which something is open ---------------------------------------------
+
+    @property
+    def parameters(self) -> choosing.Parameters:
+        """What is open: a table of ``Float``, ``Int`` and ``Choice`` by path; empty for none."""
+        return choosing.parameters(self)
+
+    def suggest(self, trial: Any) -> "Recipe":
+        """The recipe that a trial of an Optuna study proposes for what is open.
+
+        Raises:
+            RecipeError: values that do not go together.
+        """
+        found = choosing.suggest(self, trial)
+        assert isinstance(found, Recipe)
+        return found
+
+    def at(self, values: Mapping[str, Any]) -> "Recipe":
+        """The recipe with what is open set by name; what is not given: the middle, or the first.
+
+        >>> from shoal.nets import Dense, Net
+        >>> from shoal.spaces import Int
+        >>> space = Recipe(Net(Dense(Int(4, 8))), loss="mse")
+        >>> space.at({}).net, space.at({"net.layers[0].units": 5}).net
+        (Net(Dense(6)), Net(Dense(5)))
+
+        Raises:
+            RecipeError: an unknown name, a value that is not allowed, or values that clash.
+        """
+        found = choosing.at(self, values)
+        assert isinstance(found, Recipe)
+        return found
 
     def edit(self, changes: Mapping[str, Any]) -> "Recipe":
         """A copy with values replaced by their path, as ``diff`` prints them.
@@ -348,4 +382,5 @@ class Recipe(Description):
     @property
     def signature(self) -> Any:
         """What members of one pool must share: everything but its traced numbers."""
+        choosing.check_closed(self, f"the recipe {self.name!r}")
         return jax.tree.structure(self)

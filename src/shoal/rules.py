@@ -7,6 +7,7 @@ words (``text``), and what is its canonical form (``clean``), so that ``Dropout(
 
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +27,35 @@ class Rule(Protocol):
     def clean(self, value: Any) -> Any:
         """The canonical form of an accepted value."""
         ...
+
+
+class Open:
+    """The mark of what stands for a value that is not chosen yet; see ``spaces``.
+
+    It fulfils a rule where everything does that may be chosen.
+    """
+
+    def every(self, accepts: Callable[[Any], bool]) -> bool:
+        """Whether all that may be chosen is acceptable."""
+        raise NotImplementedError
+
+    def mapped(self, change: Callable[[Any], Any]) -> Any:
+        """The same with a change made to each thing that may be chosen."""
+        raise NotImplementedError
+
+
+def allows(rule: Rule, value: Any) -> bool:
+    """Whether a value, or all that an open one may become, fulfils a rule."""
+    if isinstance(value, Open):
+        return value.every(lambda chosen: allows(rule, chosen))
+    return rule.accepts(value)
+
+
+def canonical(rule: Rule, value: Any) -> Any:
+    """The canonical form of an accepted value, or of all that an open one may become."""
+    if isinstance(value, Open):
+        return value.mapped(lambda chosen: canonical(rule, chosen))
+    return rule.clean(value)
 
 
 @dataclass(frozen=True)
@@ -154,10 +184,10 @@ class Many:
         if not isinstance(value, tuple | list):
             return False
         high = len(value) if self.at_most is None else self.at_most
-        return self.at_least <= len(value) <= high and all(self.item.accepts(v) for v in value)
+        return self.at_least <= len(value) <= high and all(allows(self.item, v) for v in value)
 
     def clean(self, value: Any) -> tuple[Any, ...]:
-        return tuple(self.item.clean(v) for v in value)
+        return tuple(canonical(self.item, v) for v in value)
 
 
 class Either:
@@ -175,6 +205,19 @@ class Either:
 
     def clean(self, value: Any) -> Any:
         return next(rule.clean(value) for rule in self.rules if rule.accepts(value))
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Whatever is given; what it is for judges it."""
+
+    text: str = "anything"
+
+    def accepts(self, value: Any) -> bool:
+        return True
+
+    def clean(self, value: Any) -> Any:
+        return tuple(map(self.clean, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shoal.cli.predict import predict
 from shoal.cli.report import report
 from shoal.cli.show import show
 from shoal.cli.summary import summary
+from shoal.cli.tune import tune
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,13 +29,14 @@ def cli() -> None:
     \b
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
+    shoal tune houses.csv --target price             search the hyperparameters
     shoal predict runs/houses/model.safetensors new.csv
     shoal explain --example                          every number of one step of training
     shoal show dead_relu                             test what textbooks say
     """
 
 
-COMMANDS = (demo, fit, summary, predict, explain, show, gradcheck, plot, report)
+COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report)
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -80,6 +80,12 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights and dropout.")
 @click.option(
+    "--start-epoch",
+    type=click.IntRange(0),
+    default=0,
+    help="Global epoch to begin at, to repeat a trial of a search.",
+)
+@click.option(
     "--signals",
     is_flag=True,
     help="Record after each epoch how every layer does: shoal plot health shows it.",
@@ -132,7 +138,7 @@ def _train(data: "Data", folder: Path, options: dict[str, Any]) -> "Run":
     if options["resume"]:
         return resume(folder, data, show=show)[0]
     recipe = _recipe(data, options)
-    chosen = {key: options[key] for key in ("seeds", "signals")}
+    chosen = {key: options[key] for key in ("seeds", "signals", "start_epoch")}
     return train(recipe, data, folder=folder, show=show, **chosen)
 
 

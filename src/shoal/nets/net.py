@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from shoal.arrays import Array, Numbers, Shape, Tree
+from shoal.choosing import check_closed
 from shoal.describe import Description, assign, part
 from shoal.errors import RecipeError, ShapeError
 from shoal.nets import compose
@@ -46,6 +47,7 @@ class Net(Description):
     @property
     def random(self) -> bool:
         """Whether any layer draws random numbers while training."""
+        check_closed(self, "Net(...)")
         return any(layer.random for layer in self.layers)
 
     @property
@@ -84,6 +86,7 @@ class Net(Description):
         Raises:
             ShapeError: not a shape, or a layer cannot take what reaches it.
         """
+        check_closed(self, "Net(...)")
         if not SHAPE.accepts(in_shape):
             raise ShapeError(
                 "the shape of one example",
@@ -95,6 +98,7 @@ class Net(Description):
 
     def inside(self, in_shape: Shape) -> list[Inner]:
         """The layers with their names and the shape of what reaches each."""
+        check_closed(self, "Net(...)")
         return compose.inside(self.layers, in_shape)
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

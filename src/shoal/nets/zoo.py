@@ -29,7 +29,7 @@ from shoal.nets.pooling import AvgPool, GlobalAvgPool, MaxPool
 from shoal.nets.rectifiers import ReLU
 from shoal.nets.reshape import Flatten
 from shoal.nets.squashers import Tanh
-from shoal.rules import Many, Whole
+from shoal.rules import Many, Open, Whole
 
 HIDDEN = Many(Whole(1))
 
@@ -61,7 +61,7 @@ def mlp(
     layers: list[Layer] = []
     for units in hidden:
         layers += [Dense(units), activation or ReLU()]
-        if dropout > 0:
+        if isinstance(dropout, Open) or dropout > 0:
             layers.append(Dropout(dropout))
     return Net(*layers, Dense(outputs))
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from shoal.choosing import check_closed
 from shoal.data.dataset import Data
 from shoal.data.fromarrays import arrays
 from shoal.errors import DataError, FileError, RecipeError
@@ -158,6 +159,7 @@ def _check_recipe(value: Any, where: str) -> None:
             got=f"a {type(value).__name__}",
             remedy="write Recipe(net, loss=...)",
         )
+    check_closed(value, where)
 
 
 def as_data(data: Data | tuple[Any, Any]) -> Data:

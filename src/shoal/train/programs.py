@@ -21,6 +21,7 @@ Programs are compiled ahead of time and counted: one signature, one compilation 
 kept for the process, and JAX keeps them on disk for the next one.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,9 @@ from shoal.train.member import Member, Status, Work, select
 
 SPLIT, COPIED = PartitionSpec(DEVICES), PartitionSpec()
 LAYOUTS = ("batched", "sequential", "divided")
+
+COMPILED: Counter[str] = Counter()
+"""How many programs this process has compiled so far, by name."""
 
 
 class Plan(NamedTuple):
@@ -175,6 +179,7 @@ class Programs:
             lowered = build().lower(*arguments)
             self._compiled[name] = lowered.compile(compiler_options=self._options(name))
             self.compilations[name] = self.compilations.get(name, 0) + 1
+            COMPILED[name] += 1
         return self._compiled[name]
 
     def _options(self, name: str) -> dict[str, Any]:

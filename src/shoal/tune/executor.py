@@ -1,0 +1,190 @@
+"""Executor: seats of any signature in training, a lane for each signature and fold.
+
+The planner is simple. A lane is made when its first seat comes, with as many slots as it then has
+seats or as the space, sampled at random, promises it; its program is compiled once and the lane
+stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+
+from shoal.data.dataset import Data
+from shoal.data.preparation import Prepared
+from shoal.errors import DataError, DeviceError, RecipeError, ShoalError
+from shoal.nets import compose
+from shoal.recipe import Recipe
+from shoal.train.pool import Settings, plan_work
+from shoal.train.programs import COMPILED
+from shoal.train.slots import roomy_pool
+from shoal.tune.lane import Lane, Seat
+
+MOST_SLOTS = {"cpu": 128}
+"""Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
+
+FULL = 0.9
+"""Share of the fullest lane's seats that a lane must have, or it is held back."""
+
+MOST_HELD = 10
+"""Turns in a row for which a lane is held back."""
+
+SMALL = 200_000
+"""Parameters up to which a network of flat layers trains faster batched than alone."""
+
+
+class Executor:
+    """Lanes in training.
+
+    Args:
+        data: as given; folds: the data of each fold.
+        chunk: epochs between two refills.
+        settings: of the pools; None to choose.
+        shares: of the signatures among the recipes of the space.
+        room: seats in flight, over all lanes, that make the size of a lane by its share; 0 to
+            make it from its queue alone.
+
+    Attributes:
+        lanes: by (signature, fold).
+        deadline: monotonic time after which no lane is made any more, but a first one.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        folds: list[Data],
+        chunk: int,
+        settings: Settings | None,
+        shares: Counter[Any],
+        room: int,
+    ) -> None:
+        self.data, self.folds, self.chunk = data, folds, chunk
+        self.settings, self.shares, self.room = settings, shares, room
+        self.lanes: dict[Any, Lane] = {}
+        self.deadline = float("inf")
+        self._new: dict[Any, list[Seat]] = {}
+        self._prepared: dict[Any, Prepared] = {}
+        self._judged: dict[Any, ShoalError | None] = {}
+        self._compiled = COMPILED["chunk"]
+
+    @property
+    def compilations(self) -> int:
+        """Training programs compiled since the beginning."""
+        return COMPILED["chunk"] - self._compiled
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything trains or waits."""
+        return bool(self._new) or any(lane.busy for lane in self.lanes.values())
+
+    def prepared(self, recipe: Recipe, fold: int | None = None) -> Prepared:
+        """The data, or that of a fold, as a recipe wants it.
+
+        Raises:
+            DataError, ShapeError: data and recipe do not fit.
+        """
+        outputs = recipe.body.output_shape(self.data.shape)
+        entries = compose.entries(recipe.net.layers)
+        wanted = (recipe.resolved_preparation, recipe.class_weights, recipe.loss, entries, outputs)
+        if (wanted, fold) not in self._prepared:
+            data = self.data if fold is None else self.folds[fold]
+            self._prepared[wanted, fold] = recipe.prepare(data)
+        return self._prepared[wanted, fold]
+
+    def check(self, recipe: Recipe, fold: int | None = None) -> None:
+        """Whether a recipe can be trained on the data, judged once for a signature.
+
+        Raises:
+            RecipeError, ShapeError, DataError: it cannot.
+        """
+        key = (recipe.signature, fold)
+        if key not in self._judged:
+            try:
+                work = plan_work(recipe, self.prepared(recipe, fold))
+                self._judged[key] = None if work.validation else _unwatched(self.data)
+            except (RecipeError, DataError) as error:
+                self._judged[key] = error
+        found = self._judged[key]
+        if found is not None:
+            raise type(found)(
+                found.thing, required=found.required, got=found.got, remedy=found.remedy
+            )
+
+    def submit(self, seats: Iterable[Seat]) -> None:
+        """Seats to train; they begin with the next chunk of their lane that has room."""
+        for seat in seats:
+            key = (seat.recipe.signature, seat.fold)
+            if key in self.lanes:
+                self.lanes[key].waiting.append(seat)
+            else:
+                self._new.setdefault(key, []).append(seat)
+
+    def advance(self, more: bool = False) -> None:
+        """Train a chunk in every lane that has work.
+
+        Args:
+            more: whether more seats will come. A lane with many empty slots is then held back for
+                some turns, as long as another is full.
+        """
+        for key in list(self._new):
+            if not self.lanes or time.monotonic() < self.deadline:
+                self._open(key, self._new.pop(key))
+        busy = [lane for lane in self.lanes.values() if lane.busy]
+        full = max((lane.filled for lane in busy), default=0.0)
+        for lane in busy:
+            if more and lane.filled < FULL * full and lane.held < MOST_HELD:
+                lane.held += 1
+            else:
+                lane.held = 0
+                lane.advance()
+
+    def remove(self, seats: Iterable[Seat]) -> None:
+        """Free the slots of seats that are wanted no more."""
+        by_lane: dict[Any, list[Seat]] = {}
+        for seat in seats:
+            by_lane.setdefault((seat.recipe.signature, seat.fold), []).append(seat)
+        for key, found in by_lane.items():
+            if key in self.lanes:
+                self.lanes[key].remove(found)
+            self._new.pop(key, None)  # a lane not made yet has only seats that did not begin
+
+    def _open(self, key: Any, seats: list[Seat]) -> None:
+        recipe, fold = seats[0].recipe, seats[0].fold
+        settings = self.settings or usual_settings(recipe, self.data)
+        slots = self._slots(recipe, len(seats), settings)
+        try:
+            pool = roomy_pool([recipe] * slots, self.prepared(recipe, fold), settings, None)
+        except (DeviceError, jax.errors.JaxRuntimeError) as error:
+            for seat in seats:
+                seat.reason = str(error).split("\n", 1)[0]
+            return
+        lane = Lane(pool, self.chunk)
+        lane.waiting.extend(seats)
+        self.lanes[key] = lane
+
+    def _slots(self, recipe: Recipe, queue: int, settings: Settings) -> int:
+        """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
+        devices = settings.devices if settings.devices is not None else jax.devices()
+        most = MOST_SLOTS.get(devices[0].platform, 4096)
+        share = self.shares[recipe.signature] / max(1, self.shares.total())
+        wanted = max(queue, round(self.room * share))
+        even = -(-wanted // -(-wanted // most))
+        return even if share > 0.99 else min(most, 1 << (even - 1).bit_length())
+
+
+def usual_settings(recipe: Recipe, data: Data) -> Settings:
+    """Batched without a measurement where that is faster for sure, which saves a compilation."""
+    summary = recipe.body.summary(data.shape)
+    flat = all(len(shape) == 1 for shape in recipe.body.shapes(data.shape))
+    return Settings("batched" if flat and summary.parameters <= SMALL else "auto")
+
+
+def _unwatched(data: Data) -> DataError:
+    return DataError(
+        f"tune({data.name})",
+        required="a validation split to compare trials on",
+        got="Split(validation=0)",
+        remedy="set a share: Preparation(split=Split(validation=0.2)), or give folds=5",
+    )

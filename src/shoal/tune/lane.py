@@ -1,0 +1,194 @@
+"""Lane: a pool of one signature whose slots are refilled from a queue that grows while it runs.
+
+A lane advances by chunks of a fixed number of epochs and refills its slots between them, so when a
+member starts, and therefore which batches it sees, does not depend on the speed of the machine.
+Weights stay on the device unless they are asked for: a search reads losses, not networks.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+
+from shoal.arrays import Numbers
+from shoal.errors import DeviceError
+from shoal.recipe import Recipe
+from shoal.train.member import Member, Status
+from shoal.train.outcome import Outcome
+from shoal.train.pool import Pool
+
+WATCHED = "validation_loss"
+
+
+@dataclass(eq=False)
+class Seat:
+    """One member of a trial: a recipe to train, and what became of it so far.
+
+    Attributes:
+        recipe: with its own seed; fold: which rows validate, None for the recipe's split.
+        keep: whether weights and the whole record are wanted in the end.
+        start_epoch: the global epoch at which it began; -1 while it waits.
+        losses: (e,) the validation loss after each epoch so far.
+        status: why it stopped; ``RUNNING`` before.
+        best_epoch: of the lowest loss, counted from 1.
+        reason: why it could not be trained, "" otherwise.
+        outcome: weights and record, where they are kept.
+    """
+
+    recipe: Recipe
+    fold: int | None = None
+    keep: bool = False
+    start_epoch: int = -1
+    losses: Numbers = field(default_factory=lambda: np.empty(0))
+    status: Status = Status.RUNNING
+    best_epoch: int = 0
+    reason: str = ""
+    outcome: Outcome | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it trains no more."""
+        return self.status != Status.RUNNING or bool(self.reason)
+
+    @property
+    def failed(self) -> str:
+        """Why there is no value; "" when there is one."""
+        if self.reason:
+            return self.reason
+        if self.status == Status.NOT_FINITE:
+            return f"epoch {len(self.losses) + 1}: {self.status.sentence}"
+        return "" if np.isfinite(self.value) else "the validation loss is not finite"
+
+    @property
+    def value(self) -> float:
+        """The validation loss of the weights that the recipe keeps."""
+        if not len(self.losses):
+            return float("nan")
+        rule = self.recipe.early_stopping
+        restored = rule is not None and rule.restore_best and self.best_epoch > 0
+        return float(self.losses[self.best_epoch - 1 if restored else -1])
+
+    def value_at(self, epoch: int) -> float:
+        """The validation loss after so many epochs; of one that stopped before, its last."""
+        return self.value if self.done else float(self.losses[epoch - 1])
+
+
+class Lane:
+    """Seats of one signature in training.
+
+    Args:
+        pool: an empty pool.
+        chunk: epochs between two refills.
+
+    Attributes:
+        waiting: seats without a slot.
+        held: turns in a row for which others went before it.
+        used, offered: slot-chunks that trained, and that there were.
+    """
+
+    def __init__(self, pool: Pool, chunk: int) -> None:
+        self.pool, self.chunk = pool, chunk
+        self.waiting: deque[Seat] = deque()
+        self.seats: list[Seat | None] = [None] * len(pool.recipes)
+        self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
+        self.used = self.offered = self.held = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything trains or waits."""
+        return bool(self.waiting) or any(seat is not None for seat in self.seats)
+
+    @property
+    def filled(self) -> float:
+        """Share of the slots that the next chunk will train."""
+        seats = sum(seat is not None for seat in self.seats) + len(self.waiting)
+        return min(seats, len(self.seats)) / len(self.seats)
+
+    def advance(self) -> None:
+        """Refill the free slots and train one chunk; the seats then know what became of them.
+
+        Where the device cannot do it, every seat of the lane has that as its reason.
+        """
+        try:
+            self._refill()
+            self._run()
+        except (DeviceError, jax.errors.JaxRuntimeError) as error:
+            self.fail(str(error).split("\n", 1)[0])
+
+    def fail(self, reason: str) -> None:
+        """Give up every seat, trained or waiting."""
+        for seat in [*self.seats, *self.waiting]:
+            if seat is not None:
+                seat.reason = reason
+        self.seats = [None] * len(self.seats)
+        self.waiting.clear()
+
+    def remove(self, seats: Iterable[Seat]) -> None:
+        """Free the slots of seats that are wanted no more."""
+        unwanted = {id(seat) for seat in seats}
+        self.waiting = deque(seat for seat in self.waiting if id(seat) not in unwanted)
+        freed = [k for k, seat in enumerate(self.seats) if id(seat) in unwanted]
+        for k in freed:
+            self.seats[k] = None
+        self.pool.clear(freed)
+
+    def _refill(self) -> None:
+        free = [k for k, seat in enumerate(self.seats) if seat is None]
+        newcomers = {k: self.waiting.popleft() for k in free[: len(self.waiting)]}
+        for k, seat in newcomers.items():
+            self.seats[k] = seat
+            self.histories.pop(k, None)
+            seat.start_epoch = self.pool.epoch
+        self.pool.place({k: seat.recipe for k, seat in newcomers.items()})
+
+    def _run(self) -> None:
+        self.offered += len(self.seats)
+        self.used += sum(seat is not None for seat in self.seats)
+        left = self.chunk
+        while left:
+            info = self.pool.run(left)
+            left -= next(iter(info.values())).shape[1]
+            for k, seat in enumerate(self.seats):
+                if seat is not None:
+                    seat.losses = np.concatenate([seat.losses, info[WATCHED][k]])
+                    if seat.keep:
+                        mine = {name: values[k] for name, values in info.items()}
+                        self.histories.setdefault(k, []).append(mine)
+        self._collect()
+
+    def _collect(self) -> None:
+        members = self.pool.members
+        statuses, epochs = np.asarray(members.status), np.asarray(members.epoch)
+        best = np.asarray(members.watch.best_epoch)
+        leaving = [
+            k for k, s in enumerate(self.seats) if s is not None and statuses[k] != Status.RUNNING
+        ]
+        kept = [k for k in leaving if (seat := self.seats[k]) is not None and seat.keep]
+        weights = dict(zip(kept, self.pool.results(kept), strict=True)) if kept else {}
+        for k in leaving:
+            seat = self.seats[k]
+            assert seat is not None
+            seat.status, seat.best_epoch = Status(int(statuses[k])), int(best[k])
+            seat.losses = seat.losses[: int(epochs[k])]
+            if k in weights:
+                seat.outcome = self._outcome(k, seat, weights[k])
+            self.seats[k] = None
+
+    def _outcome(self, k: int, seat: Seat, member: Member) -> Outcome:
+        parts = self.histories.pop(k)
+        epochs = len(seat.losses)
+        kept = (member.parameters, member.statistics)
+        if member.best and seat.best_epoch:
+            kept = member.best
+        return Outcome(
+            recipe=seat.recipe,
+            status=seat.status,
+            epochs=epochs,
+            start_epoch=seat.start_epoch,
+            best_epoch=seat.best_epoch,
+            parameters=kept[0],
+            statistics=kept[1],
+            history={n: np.concatenate([part[n] for part in parts])[:epochs] for n in parts[0]},
+        )

@@ -1,0 +1,328 @@
+"""tune: search what a recipe leaves open.
+
+space, data -> Executor (pools) <- Search (trials) <-> live study -> Mirror (storage)
+                                     |
+                                  protocol (fresh seeds, test) -> Study
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+
+from shoal import describe
+from shoal.choosing import check_values
+from shoal.data.dataset import Data
+from shoal.data.fingerprint import fingerprint
+from shoal.errors import DataError, RecipeError
+from shoal.files import write_atomically
+from shoal.recipe import Recipe
+from shoal.rules import Number, Rule, Whole, optional
+from shoal.spaces import Int
+from shoal.train.fit import as_data
+from shoal.train.pool import Settings
+from shoal.train.progress import Progress, Standing, progress
+from shoal.tune import names, protocol
+from shoal.tune.executor import Executor
+from shoal.tune.folds import folds as make_folds
+from shoal.tune.mirror import Mirror, open_storage, quiet_study
+from shoal.tune.search import Budget, Search
+from shoal.tune.study import Study
+
+CHUNKS_PER_TRIAL = 10
+ADAPTIVE_AT_ONCE = 32
+"""Trials in flight where the sampler learns from those before."""
+
+MOST_AT_ONCE = 256
+MOST_ASKED = 4096
+"""Trials asked ahead where the sampler learns nothing from those before."""
+
+DRAWS = 64
+"""Random points that say how often each signature will come."""
+
+SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targets", "metrics")
+"""What decides how trials are compared may not differ among them."""
+
+
+def tune(
+    space: Recipe,
+    data: Data | tuple[Any, Any],
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    sampler: str | BaseSampler = "tpe",
+    pruner: str | BasePruner | None = None,
+    storage: str | Path | BaseStorage | None = None,
+    folder: str | Path | None = None,
+    name: str = "study",
+    seeds: int = 1,
+    folds: int | None = None,
+    guesses: Sequence[Mapping[str, Any]] = (),
+    slots: int | None = None,
+    seed: int = 0,
+    fresh: int = 5,
+    show: bool | str = True,
+    settings: Settings | None = None,
+) -> Study:
+    """Search what a space leaves open for the lowest validation loss.
+
+    The same space, data, seed and number of trials give the same study.
+
+    Args:
+        space: a recipe with ``Float``, ``Int`` and ``Choice`` in it.
+        data: ``Data``, or (inputs, targets).
+        trials: how many, in all; seconds: after which no new one begins and
+            those still waiting are given up. At least one of the two.
+        sampler: "tpe", "random", "quasi-random", "grid", "guess", "cma-es", or one of Optuna's.
+        pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
+        storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
+            is there already goes on.
+        folder: for study.journal (the storage, where none is given), space.json, winner.json and
+            best.safetensors; None for nothing.
+        name: of the study in its storage.
+        seeds: members of one trial that differ in their seed; its value is their mean.
+        folds: F >= 2 for cross-validation: each trial is trained once for each fold; None to
+            validate on the recipe's split.
+        guesses: points to try first, {name: value}; the first one is the default recipe.
+        slots: members trained at a time; None to choose.
+        seed: of the sampler.
+        fresh: seeds with which winner and default are trained in the end.
+        show: progress, as for ``fit``.
+        settings: of the pools, as for ``fit``.
+
+    Returns:
+        the study: the winner with fresh seeds beside the default, the model, all trials.
+
+    Raises:
+        RecipeError, ShapeError: nothing open, a bad guess, or a default recipe that cannot be
+            trained; a storage with another study; no trial that came to its end.
+        DataError: data that cannot be used, or no validation split.
+        FileError: the storage or folder cannot be written.
+    """
+    began = time.monotonic()
+    data = as_data(data)
+    _check_space(space)
+    whole = Whole(1)
+    _check_settings(
+        trials=(trials, optional(whole)),
+        seconds=(seconds, optional(Number(0.0, low_open=True))),
+        seeds=(seeds, whole),
+        folds=(folds, optional(Whole(2))),
+        slots=(slots, optional(whole)),
+        fresh=(fresh, whole),
+    )
+    points = [check_values(space, guess) for guess in guesses]
+    listed = _listed(space, sampler, points)
+    if trials is None and seconds is None and listed is None:
+        raise RecipeError(
+            "tune(trials, seconds)",
+            required="a budget",
+            got="neither",
+            remedy="give trials=200, or seconds=60",
+        )
+    trials = trials if listed is None else min(trials or len(listed), len(listed))
+    default = space.at(points[0] if points else {})
+    parts = make_folds(data, default.preparation.split, folds) if folds else []
+    chosen, adaptive = names.sampler(sampler, seed)
+    members = seeds * max(1, folds or 0)
+    budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive))
+    room = members * min(budget.at_once, max(1, (slots or MOST_AT_ONCE) // members))
+    executor = Executor(data, parts, _chunk(space), settings, _shares(space), room)
+    for fold in range(folds) if folds else [None]:
+        executor.check(default, fold)
+    root = None if folder is None else Path(folder)
+    mirror = _mirror(storage, root, name, space, data, seed)
+    if mirror is not None and mirror.finished:
+        chosen, _ = names.sampler(sampler, _later(seed, len(mirror.finished)))
+    study = quiet_study(None, name, sampler=chosen, pruner=names.pruner(pruner))
+    _first(study, points if listed is None else listed, mirror)
+    search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
+    with progress(show) as line, mirror or nullcontext():
+        _run(search, line)
+        if not np.isfinite(search.best):
+            raise _nothing(study)
+        executor.deadline = float("inf")
+        line.say("training the best again with fresh seeds")
+        found = _finish(search, data, default, fresh, root)
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def _run(search: Search, line: Progress) -> None:
+    began = time.monotonic()
+    before = search.done
+    while search.advance():
+        line.show(_standing(search, before, time.monotonic() - began))
+
+
+def _standing(search: Search, before: int, seconds: float) -> Standing:
+    states = search.counts
+    pruned, failed = states[optuna.trial.TrialState.PRUNED], states[optuna.trial.TrialState.FAIL]
+    of = "" if search.budget.trials is None else f"/{search.budget.trials}"
+    rate = (search.done - before) / max(seconds, 1e-9)
+    text = f"{search.done}{of} trials, {pruned} pruned, "
+    text += f"{failed} failed, " if failed else ""
+    text += f"{len(search.flights)} running | best {search.best:.4g} | {rate:.3g} trials/s"
+    limit = search.budget.seconds
+    if limit is not None and search.budget.trials is None:
+        return Standing(min(round(10 * seconds), round(10 * limit) - 1), round(10 * limit), text)
+    return Standing(search.done, search.budget.trials or search.done, text)
+
+
+def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None) -> Study:
+    candidates, winner, other = protocol.judge(search, default, fresh)
+    found = Study(
+        space=search.space,
+        data=data,
+        optuna=search.study,
+        candidates=tuple(candidates),
+        winner=winner,
+        default=other,
+        compilations=search.executor.compilations,
+        wasted=search.wasted,
+        seconds=0.0,
+        folder=folder,
+        test_looks=1 if winner.test else 0,
+    )
+    if folder is not None:
+        write_atomically(folder / "space.json", search.space.to_json().encode())
+        write_atomically(folder / "winner.json", found.run.recipe.to_json().encode())
+        found.best.save(folder / "best.safetensors")
+    return found
+
+
+# --- preparing -----------------------------------------------------------------------------------
+
+
+def _check_space(space: Any) -> None:
+    if not isinstance(space, Recipe) or not describe.is_open(space):
+        got = "one without" if isinstance(space, Recipe) else f"a {type(space).__name__}"
+        raise RecipeError(
+            "tune(space)",
+            required="a Recipe with something open in it",
+            got=got,
+            remedy="put Float, Int or Choice in the place of values; to train it, use fit",
+        )
+    for parameter in space.parameters:
+        if parameter.path.startswith(SAME_FOR_ALL):
+            raise RecipeError(
+                f"tune(space) with {parameter.path} open",
+                required="trials whose validation losses can be compared",
+                got=repr(parameter.leaf),
+                remedy="choose it before the search",
+            )
+
+
+def _check_settings(**given: tuple[Any, Rule]) -> None:
+    for what, (value, rule) in given.items():
+        if not rule.accepts(value):
+            raise RecipeError(
+                f"tune({what})", required=rule.text, got=repr(value), remedy="change the value"
+            )
+
+
+def _listed(
+    space: Recipe, sampler: str | BaseSampler, points: list[dict[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """The points of a sampler that ends; None for one that does not."""
+    if not isinstance(sampler, str) or sampler not in names.LISTED:
+        return None
+    if sampler == "grid":
+        return points + [point for point in names.grid(space) if point not in points]
+    if not points:
+        raise RecipeError(
+            'tune(sampler="guess")',
+            required="points to try",
+            got="none",
+            remedy="give guesses=[{name: value}, ...], or use another sampler",
+        )
+    return points
+
+
+def _chunk(space: Recipe) -> int:
+    """Epochs between two refills: a divisor of the longest training, about a tenth of it."""
+    open_epochs: Any = space.epochs
+    if describe.is_open(open_epochs):
+        tops = (
+            p.leaf.high if isinstance(p.leaf, Int) else max(p.leaf.values)
+            for p in space.parameters
+            if p.path == "epochs"
+        )
+        open_epochs = max(tops)
+    most = max(1, open_epochs // CHUNKS_PER_TRIAL)
+    return max(c for c in range(1, most + 1) if open_epochs % c == 0)
+
+
+def _at_once(trials: int | None, members: int, slots: int | None, adaptive: bool) -> int:
+    """Trials in flight: few for a sampler that learns, else as many as can be asked ahead."""
+    if slots is not None:
+        return max(1, slots // members)
+    if adaptive:
+        return ADAPTIVE_AT_ONCE
+    return min(trials, MOST_ASKED) if trials is not None else MOST_AT_ONCE
+
+
+def _shares(space: Recipe) -> Counter[Any]:
+    """How often each signature comes among recipes drawn at random."""
+    study = quiet_study(None, None, sampler=optuna.samplers.RandomSampler(seed=0))
+    found: Counter[Any] = Counter()
+    for _ in range(DRAWS):
+        try:
+            found[space.suggest(study.ask()).signature] += 1
+        except RecipeError:
+            continue
+    return found
+
+
+def _mirror(
+    storage: str | Path | BaseStorage | None,
+    folder: Path | None,
+    name: str,
+    space: Recipe,
+    data: Data,
+    seed: int,
+) -> Mirror | None:
+    if storage is None and folder is None:
+        return None
+    opened = open_storage(storage if storage is not None else Path(str(folder)) / "study.journal")
+    about = {"space": json.loads(space.to_json()), "data": fingerprint(data), "seed": seed}
+    return Mirror(opened, name, about)
+
+
+def _first(study: optuna.Study, points: list[dict[str, Any]], mirror: Mirror | None) -> None:
+    """What a study begins with: finished trials, those to start again, points not tried yet."""
+    known: set[int] = set()
+    if mirror is not None:
+        study.add_trials(mirror.finished)
+        for number, params in sorted(mirror.asked.items()):
+            study.enqueue_trial(params, user_attrs={"trial": number})
+        known = {int(t.user_attrs["trial"]) for t in mirror.finished} | set(mirror.asked)
+    for number, point in enumerate(points):
+        if number not in known:
+            study.enqueue_trial(point, user_attrs={"trial": number})
+
+
+def _later(seed: int, finished: int) -> int:
+    """Another seed for a study that goes on, so that it does not draw the same points again."""
+    return int(np.random.SeedSequence([seed, finished]).generate_state(1)[0])
+
+
+def _nothing(study: optuna.Study) -> RecipeError | DataError:
+    trials = study.get_trials(deepcopy=False)
+    reasons = Counter(t.user_attrs.get("reason", "pruned") for t in trials)
+    reason, count = reasons.most_common(1)[0]
+    return RecipeError(
+        "tune(space)",
+        required="a trial that comes to its end",
+        got=f"none among {len(trials)}; {count} of them: {reason}",
+        remedy="narrow the space, or search longer",
+    )
