@@ -26,7 +26,7 @@ SHRINK = 0.5
 LEAST = 0.2
 BAD = 0.1
 GOOD = 0.7
-GROW = 2.0
+GROW = 3.0
 NEAR = 2.0
 """Points within so many radii cover directions."""
 COVERED = 0.2
@@ -84,6 +84,11 @@ def current(view: View) -> Run:
 def anew(run: Run) -> Run:
     """The same search with a wide radius again, for when it has arrived."""
     return Run(run.since, FIRST_RADIUS, run.generation, False)
+
+
+def elsewhere(number: int) -> Run:
+    """A new run that begins with the trial ``number``."""
+    return Run(number, FIRST_RADIUS, 0, False)
 
 
 def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[str, Any]] | None:
