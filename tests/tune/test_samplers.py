@@ -105,15 +105,10 @@ def test_the_same_seed_gives_the_same_points(sampler_):
 def test_a_new_sampler_goes_on_exactly_where_the_old_one_was(sampler_, space):
     whole = searched(optuna.create_study(sampler=sampler_()), 40, space, 2)
     parts = optuna.create_study(sampler=sampler_())
-    for _ in range(8):  # a new sampler, as after a restart, every five trials
+    for _ in range(10):  # a new sampler, as after a restart, every four trials
         parts.sampler = sampler_()
-        searched(parts, 5, space) if False else None
-        searched_in_pairs(parts, space)
-    assert points(whole)[: len(parts.trials)] == points(parts)
-
-
-def searched_in_pairs(study, space):
-    searched(study, 4, space, 2)
+        searched(parts, 4, space, 2)
+    assert points(whole) == points(parts)
 
 
 @pytest.mark.parametrize("space", [NUMBERS, SPACE], ids=["numbers", "mixed"])
@@ -202,8 +197,12 @@ def test_every_pruner_can_judge(name):
         trial = study.ask(NUMBERS)
         for step in range(10):
             trial.report(float(i), step)
-            assert isinstance(trial.should_prune(), bool)
+            stopped = trial.should_prune()
+            if stopped and name != "none":
+                break
         study.tell(trial, float(i))
+    lengths = [len(t.intermediate_values) for t in study.trials]
+    assert (min(lengths) < 10) == (name in ("median", "halving", "hyperband"))
 
 
 @pytest.mark.parametrize(
@@ -229,5 +228,5 @@ def test_a_missing_package_is_named(monkeypatch):
     for name in ("cma-es", "gp"):
         with pytest.raises(RecipeError, match="pip install"):
             sampler(name)
-    with pytest.raises(RecipeError, match="pip install pdfo"):
-        sampler("bobyqa", method="pdfo")
+    with pytest.raises(RecipeError, match="pip install nlopt"):
+        sampler("bobyqa", method="nlopt")

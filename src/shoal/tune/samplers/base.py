@@ -9,6 +9,7 @@ in any process, after any restart, with any number of workers.
 """
 
 import abc
+import threading
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -57,6 +58,7 @@ class PointSampler(BaseSampler, abc.ABC):
         self.seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed  # type: ignore[operator]
         self.space = None if space is None else dict(space)
         self._history = History()
+        self._turn = threading.Lock()
 
     @abc.abstractmethod
     def propose(self, view: View, rng: np.random.Generator) -> Proposal:
@@ -69,14 +71,21 @@ class PointSampler(BaseSampler, abc.ABC):
         self._only_one_objective(study)
         if self.space is not None:
             return dict(self.space)
-        found = [group for group in self._history.groups(study) if group]
+        with self._turn:
+            found = self._history.groups(study)
         return {name: d for group in found for name, d in sorted(group.items())}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """One point for each group of parameters."""
+        """One point for each group of parameters; threads take turns."""
         self._only_one_objective(study)
+        with self._turn:
+            return self._sampled(study, trial, search_space)
+
+    def _sampled(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         notes: dict[str, Any] = {}
         for index, group in enumerate(self._groups(study, search_space)):

@@ -4,9 +4,8 @@ A descent is sequential: it needs the value of a point before it can say the nex
 many workers runs many descents side by side. A new one starts at the best point that is far from
 earlier starts (its value is known already), or at a point of the design while little is known.
 
-Each trial's note says to which descent it belongs and which question it answers. A descent whose
-answers are not in memory is rebuilt by telling them again in order; that is exact, because the
-minimisers are deterministic. Questions about points that were measured before (whole numbers repeat
+Each trial's note says to which descent it belongs and which question it answers. The minimiser is run
+again on these answers for every question; that is exact, because it is deterministic. Questions about points that were measured before (whole numbers repeat
 often) are answered from the history and cost no trial.
 
 Source: Powell, "The BOBYQA algorithm for bound constrained optimization without derivatives", 2009.
@@ -19,14 +18,14 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 
 from shoal.tune.samplers.base import CLOSE, PointSampler, Proposal
-from shoal.tune.samplers.descent import Descent, check_method
+from shoal.tune.samplers.descent import check_method, next_question
 from shoal.tune.samplers.history import View
 from shoal.tune.samplers.lipo import designed
 from shoal.tune.samplers.space import Floats
 
 APART = 0.1
 """Starts are at least so far from each other, in the largest difference of a column."""
-MOST_REPEATS = 200
+MOST_REPEATS = 12
 """So many answers in a row from the history end a descent: it turns in circles."""
 
 
@@ -37,7 +36,7 @@ class BOBYQA(PointSampler):
         seed: of the design.
         start: values to begin with; None takes the best points seen.
         first: trials of the design before the first descent; None takes 1 with a start, else D + 1.
-        method: "cobyqa" (SciPy), "pdfo" or "nlopt" (packages to install).
+        method: "cobyqa" (SciPy) or "nlopt" (a package to install).
         space: the distributions, where known beforehand.
     """
 
@@ -55,7 +54,7 @@ class BOBYQA(PointSampler):
         self.start = None if start is None else dict(start)
         self.first = first
         self.method = method
-        self._live: dict[tuple[Any, ...], Descent] = {}
+        self._ended: set[tuple[Any, ...]] = set()
 
     def propose(self, view: View, rng: np.random.Generator) -> Proposal:
         """The next question of the first descent that waits; else the start of a new one."""
@@ -101,50 +100,51 @@ class BOBYQA(PointSampler):
             answers: rows of the history by the turn that they answer; -1 is a start known before.
         """
         origin = view.x[answers[-1] if -1 in answers else answers[0]]
-        free = view.space.free
-        descent = self._rebuilt(view, index, answers, origin)
-        repeats, turn = 0, len(descent.told)
-        while descent.question is not None and repeats < MOST_REPEATS:
-            point = origin.copy()
-            point[free] = descent.question
-            point = view.space.snap(point)
-            row = _row(view, point, view.number)
-            if row is None:
-                note = {"step": "descent", "descent": index, "turn": turn}
-                if -1 in answers:
-                    note["from"] = int(view.numbers[answers[-1]])
-                return point, note
-            descent.tell(_worth(view, row))
-            repeats, turn = repeats + 1, turn + 1
-        return None
-
-    def _rebuilt(
-        self, view: View, index: int, answers: Mapping[int, int], origin: Floats
-    ) -> Descent:
-        """The descent after all its answers: the one in memory, or a new one told everything."""
-        free = view.space.free
-        key = (index, view.space.key, origin.tobytes())
-        descent = self._live.get(key)
-        if descent is None or not _agrees(descent, view, answers):
-            descent = self._live[key] = Descent(origin[free], self.method)
-        while descent.question is not None and len(descent.told) <= max(answers):
-            turn = len(descent.told)
-            row = answers.get(turn)
-            if row is None:  # answered from the history then, so now
-                after = min(t for t in answers if t > turn)
-                point = origin.copy()
-                point[free] = descent.question
-                row = _row(view, view.space.snap(point), int(view.numbers[answers[after]]))
-            descent.tell(np.inf if row is None else _worth(view, row))
-        return descent
+        key = (index, origin.tobytes(), tuple(_worth(view, r) for r in answers.values()))
+        if key in self._ended:
+            return None
+        replay = _Replay(view, origin, answers)
+        found = next_question(origin[view.space.free], self.method, replay)
+        if found is None or replay.circling:
+            self._ended.add(key)
+            return None
+        turn, numbers = found
+        note = {"step": "descent", "descent": index, "turn": turn}
+        if -1 in answers:
+            note["from"] = int(view.numbers[answers[-1]])
+        return replay.point(numbers), note
 
 
-def _agrees(descent: Descent, view: View, answers: Mapping[int, int]) -> bool:
-    """Whether a descent in memory was told what the history says."""
-    return all(
-        turn < 0 or turn >= len(descent.told) or descent.told[turn] == _worth(view, row)
-        for turn, row in answers.items()
-    )
+class _Replay:
+    """The answers of one descent: its own trials by turn, else a trial at the same point.
+
+    A question that had no trial of its own was answered from the trials before the next one that
+    had; so it is here.
+    """
+
+    def __init__(self, view: View, origin: Floats, answers: Mapping[int, int]) -> None:
+        self.view, self.origin, self.answers = view, origin, answers
+        self.turns = sorted(turn for turn in answers if turn >= 0)
+        self.repeats = 0
+        self.circling = False
+
+    def point(self, numbers: Floats) -> Floats:
+        """The whole point of a question about the free columns."""
+        point = self.origin.copy()
+        point[self.view.space.free] = numbers
+        return self.view.space.snap(point)
+
+    def __call__(self, turn: int, numbers: Floats) -> float | None:
+        row = self.answers.get(turn)
+        self.repeats = 0 if row is not None else self.repeats + 1
+        if row is None:
+            later = [t for t in self.turns if t > turn]
+            before = self.view.numbers[self.answers[later[0]]] if later else self.view.number
+            row = _row(self.view, self.point(numbers), int(before))
+            if row is not None and self.repeats > MOST_REPEATS and not later:
+                self.circling = True
+                return None
+        return None if row is None else _worth(self.view, row)
 
 
 def _descents(view: View) -> dict[int, dict[int, int] | None]:

@@ -1,19 +1,16 @@
-"""A packaged minimiser turned inside out: ask for a point, tell its value.
+"""A packaged minimiser turned inside out: which point does it ask for next?
 
-The packages call the objective themselves; here the objective is a thread's question, answered when
-the trial has finished. A descent can be told all earlier answers at once, so that it is rebuilt from
-a study's history: the minimisers are deterministic and ask for the same points again.
+The packages call the objective themselves. They are deterministic, so here each is run again from its
+start on what is known, and left at the first point that has no answer. Nothing stays in memory
+between two questions, and a restart changes nothing. The price is one run for each question: with
+NLopt a millisecond, with COBYQA a few for each earlier answer.
 
 - ``cobyqa``: SciPy's COBYQA, Powell's and BOBYQA's successor (Ragonneau 2022). Always there.
-- ``pdfo``: Powell's own BOBYQA (2009) in the PDFO package. ``nlopt``: NLopt's BOBYQA.
+- ``nlopt``: Powell's BOBYQA in NLopt, a package to install. (PDFO's does not run with NumPy 2.)
 """
 
 import importlib.util
-import math
-import queue
-import threading
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,69 +19,52 @@ import numpy as np
 from shoal.errors import RecipeError
 from shoal.tune.samplers.space import Floats
 
-MOST_STEPS = 500
-"""Of one descent."""
+MOST_STEPS = 300
+"""Questions of one descent."""
 FIRST_RADIUS = 0.1
-"""Of the unit box; COBYQA's own default for a box of width 10 is 1."""
+"""Of the unit box; COBYQA's own default, 1, for a box of width 10."""
 LAST_RADIUS = 1e-6
 
 Objective = Callable[[Floats], float]
+Answer = Callable[[int, Floats], float | None]
+"""(turn, point (D,)) -> value, or None where there is none yet."""
 
 
-class Stopped(Exception):
-    """Raised inside a minimiser that nobody asks any more."""
+class Unanswered(Exception):
+    """Leaves a minimiser at the point that has no answer."""
 
 
-class Descent:
-    """One minimiser in a thread of its own, in a box [0, 1]^D.
+def next_question(start: Floats, method: str, answer: Answer) -> tuple[int, Floats] | None:
+    """The first turn that has no answer, with its point (D,) in [0, 1]^D; None at the end.
 
     Args:
-        start: where it begins, shape (D,).
+        start: where the descent begins, shape (D,).
         method: a name of METHODS.
+        answer: what is known.
     """
-
-    def __init__(self, start: Floats, method: str) -> None:
-        self._questions: queue.SimpleQueue[Floats | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[float | None] = queue.SimpleQueue()
-        self.told: list[float] = []
-        target = _runner(METHODS[method], np.array(start), self._questions, self._answers)
-        threading.Thread(target=target, daemon=True, name="descent").start()
-        weakref.finalize(self, self._answers.put, None)
-        self.question = self._questions.get()
-
-    def tell(self, value: float) -> None:
-        """Answer the question; `question` is then the next point (D,), or None at the end."""
-        assert self.question is not None
-        self.told.append(value)
-        self._answers.put(value)
-        self.question = self._questions.get()
-
-
-def _runner(
-    minimiser: Callable[[Objective, Floats], None],
-    start: Floats,
-    questions: "queue.SimpleQueue[Floats | None]",
-    answers: "queue.SimpleQueue[float | None]",
-) -> Callable[[], None]:
-    over = threading.Event()
+    asked: list[Floats] = []
+    left = False
 
     def objective(x: Floats) -> float:
-        if not over.is_set():
-            questions.put(np.clip(np.array(x, dtype=float), 0.0, 1.0))
-            answer = answers.get()
-            if answer is not None:
-                return answer
-            over.set()
-        raise Stopped
+        nonlocal left
+        point = np.clip(np.array(x, dtype=float), 0.0, 1.0)
+        value = None if left else answer(len(asked), point)
+        if value is None:
+            if not left:
+                asked.append(point)
+            left = True
+            raise Unanswered
+        asked.append(point)
+        return value
 
-    def run() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            minimiser(objective, start)
-        except Stopped:
-            return
-        questions.put(None)
-
-    return run
+            METHODS[method](objective, np.array(start, dtype=float))
+        except Exception:
+            if not left:  # packages may wrap what leaves them; anything else is a fault
+                raise
+    return (len(asked) - 1, asked[-1]) if left else None
 
 
 def _cobyqa(objective: Objective, start: Floats) -> None:
@@ -95,35 +75,7 @@ def _cobyqa(objective: Objective, start: Floats) -> None:
         "initial_tr_radius": FIRST_RADIUS,
         "final_tr_radius": LAST_RADIUS,
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        minimize(
-            objective, start, method="COBYQA", bounds=[(0.0, 1.0)] * len(start), options=options
-        )
-
-
-def _pdfo(objective: Objective, start: Floats) -> None:
-    from pdfo import pdfo
-
-    stopped = False
-
-    def steady(x: Floats) -> float:
-        """Fortran cannot be left by an exception: it is bored to its end instead."""
-        nonlocal stopped
-        if not stopped:
-            try:
-                return objective(x)
-            except Stopped:
-                stopped = True
-        return math.inf
-
-    options = {"maxfev": MOST_STEPS, "rhobeg": FIRST_RADIUS, "rhoend": LAST_RADIUS, "quiet": True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        bounds = [(0.0, 1.0)] * len(start)
-        pdfo(steady, start, method="bobyqa", bounds=bounds, options=options)
-    if stopped:
-        raise Stopped
+    minimize(objective, start, method="COBYQA", bounds=[(0.0, 1.0)] * len(start), options=options)
 
 
 def _nlopt(objective: Objective, start: Floats) -> None:
@@ -145,7 +97,6 @@ def _nlopt(objective: Objective, start: Floats) -> None:
 
 METHODS: dict[str, Callable[[Objective, Floats], None]] = {
     "cobyqa": _cobyqa,
-    "pdfo": _pdfo,
     "nlopt": _nlopt,
 }
 

@@ -57,11 +57,7 @@ def decided(view: View) -> tuple[int, Kept]:
     kept: Kept = {}
     count = bits_of(view.space)
     for stage in range(STAGES):
-        rows = [
-            i
-            for i, note in enumerate(view.notes)
-            if view.real[i] and _stage(note) == stage
-        ]
+        rows = [i for i, note in enumerate(view.notes) if view.real[i] and _stage(note) == stage]
         left = [b for b in range(count) if b not in kept]
         wanted = min(MOST, max(FEWEST, PER_BIT * len(left)))
         if len(rows) < wanted:

@@ -12,7 +12,7 @@ broken machine distort the model.
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -71,19 +71,19 @@ class History:
     def view(self, study: Study, space: Space, number: int) -> View:
         """The history of the parameters of ``space`` for the trial ``number``."""
         kept = self._refreshed(study)
-        rows, values, real, numbers, notes = kept.rows(space)
+        rows = kept.rows(space)
         running = [
             t
             for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             if t.number != number and kept.knows(t, space)
         ]
         pending = [space.encode(t.params) for t in running]
-        x = np.array(rows).reshape(-1, space.size)
         waiting = np.array(pending).reshape(-1, space.size)
-        filled, measured = _filled(np.array(values, dtype=float), np.array(real, dtype=bool))
-        where = np.array(numbers, dtype=np.int64)
+        filled, measured = _filled(rows.values, rows.real)
         told = [_note(t, space) for t in running]
-        return View(space, number, x, filled, measured, where, notes, waiting, told)
+        return View(
+            space, number, rows.x, filled, measured, rows.numbers, rows.notes, waiting, told
+        )
 
     def _refreshed(self, study: Study) -> "_Kept":
         kept = self._kept.setdefault(study, _Kept(study))
@@ -100,8 +100,7 @@ class _Kept:
         self.patterns: dict[frozenset[str], None] = {}
         self.distributions: dict[str, BaseDistribution | None] = {}
         self._seen: set[int] = set()
-        self._rows: dict[object, tuple[int, tuple[Any, ...]]] = {}
-        self._version = 0
+        self._rows: dict[object, _Rows] = {}
 
     def refresh(self, study: Study) -> None:
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -134,19 +133,37 @@ class _Kept:
     def knows(self, trial: FrozenTrial, space: Space) -> bool:
         return all(trial.distributions.get(c.name) == c.distribution for c in space.columns)
 
-    def rows(self, space: Space) -> tuple[list[Floats], list[float], list[bool], list[int], Any]:
-        start, kept = self._rows.get(space.key, (0, ([], [], [], [], [])))
-        rows, values, real, numbers, notes = kept
-        for trial in self.trials[start:]:
-            if self.knows(trial, space):
-                value, whole = _value(trial, self.sign)
-                rows.append(space.encode(trial.params))
-                values.append(value)
-                real.append(whole)
-                numbers.append(trial.number)
-                notes.append(_note(trial, space))
-        self._rows[space.key] = (len(self.trials), kept)
-        return rows, values, real, numbers, notes
+    def rows(self, space: Space) -> "_Rows":
+        rows = self._rows.get(space.key) or _Rows.none(space.size)
+        new = [t for t in self.trials[rows.seen :] if self.knows(t, space)]
+        if new:
+            worth = [_value(t, self.sign) for t in new]
+            rows = _Rows(
+                0,
+                np.concatenate([rows.x, [space.encode(t.params) for t in new]]),
+                np.concatenate([rows.values, [w[0] for w in worth]]),
+                np.concatenate([rows.real, [w[1] for w in worth]]),
+                np.concatenate([rows.numbers, [t.number for t in new]]),
+                (*rows.notes, *(_note(t, space) for t in new)),
+            )
+        self._rows[space.key] = rows = rows._replace(seen=len(self.trials))
+        return rows
+
+
+class _Rows(NamedTuple):
+    """Finished trials in one space; seen: of how many trials these are the rows."""
+
+    seen: int
+    x: Floats
+    values: Floats
+    real: np.ndarray[Any, np.dtype[np.bool_]]
+    numbers: np.ndarray[Any, np.dtype[np.int64]]
+    notes: tuple[Note | None, ...]
+
+    @staticmethod
+    def none(size: int) -> "_Rows":
+        empty = np.zeros(0)
+        return _Rows(0, np.zeros((0, size)), empty, empty.astype(bool), empty.astype(np.int64), ())
 
 
 def _note(trial: FrozenTrial, space: Space) -> Note | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from shoal.tune.samplers.history import View
-from shoal.tune.samplers.quadratic import Quadratic, fit, minimise
+from shoal.tune.samplers.quadratic import fit, minimise
 from shoal.tune.samplers.space import Floats
 
 FIRST_RADIUS = 0.25

@@ -1,8 +1,10 @@
 """Pruners by name: which trials to stop early. All are Optuna's."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -17,7 +19,9 @@ from shoal.errors import RecipeError, did_you_mean
 
 def _patient(patience: int = 5, **options: Any) -> BasePruner:
     """Stop only what has not improved for a while and is worse than the median."""
-    return PatientPruner(MedianPruner(), patience=patience, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # it has been there since 2.8
+        return PatientPruner(MedianPruner(), patience=patience, **options)
 
 
 PRUNERS: dict[str, Callable[..., BasePruner]] = {
