@@ -2,8 +2,9 @@
 
     optuna.create_study(sampler=sampler("auto", seed=0), pruner=pruner("median"))
 
-They need numpy, scipy and optuna, and nothing else of shoal but its errors. Ours propose points of a
-unit box (`base.PointSampler`), know nothing but the study's history, and give pending trials room.
+They need numpy, scipy and optuna, and nothing else of shoal but its errors. Ours propose points of
+a unit box (`base.PointSampler`), know nothing but the study's history, and give pending trials
+room.
 """
 
 from shoal.tune.samplers.auto import Auto as Auto

@@ -2,8 +2,8 @@
 
 With numbers only, the search begins at the centre and its local steps look around from there: in a
 hundred trials that reaches more than an even split between near and far. When a run of local steps
-has arrived, points of the lowest bound begin a new run elsewhere. Slots that would have to wait for a
-local step take points of the bound. With categories, which no local step changes, a design comes
+has arrived, points of the lowest bound begin a new run elsewhere. Slots that would have to wait for
+a local step take points of the bound. With categories, which no local step changes, a design comes
 first and local and global steps take turns, as in LIPO.
 
 The measurements are in bench/samplers.py.

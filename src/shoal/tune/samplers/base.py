@@ -1,8 +1,8 @@
 """The common core of our samplers: from a study to a point and back.
 
 A sampler says one thing: given the history as arrays, which point next (`propose`). Everything else
-is here: the groups of parameters that occur together, the first trials (whose parameters Optuna does
-not know yet), the notes, points that were already asked for, and the random numbers.
+is here: the groups of parameters that occur together, the first trials (whose parameters Optuna
+does not know yet), the notes, points that were already asked for, and the random numbers.
 
 All random numbers are drawn from (seed, number of the trial): the same seed gives the same points
 in any process, after any restart, with any number of workers.
@@ -55,14 +55,14 @@ class PointSampler(BaseSampler, abc.ABC):
                 got=repr(seed),
                 remedy="for example seed=0",
             )
-        self.seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed  # type: ignore[operator]
+        self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
         self.space = None if space is None else dict(space)
         self._history = History()
         self._turn = threading.Lock()
 
     @abc.abstractmethod
     def propose(self, view: View, rng: np.random.Generator) -> Proposal:
-        """The next point and a note about it (kept with the trial, JSON-able), given the history."""
+        """The next point, given the history, and a note to keep with the trial (JSON-able)."""
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial

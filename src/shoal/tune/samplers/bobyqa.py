@@ -4,9 +4,10 @@ A descent is sequential: it needs the value of a point before it can say the nex
 many workers runs many descents side by side. A new one starts at the best point that is far from
 earlier starts (its value is known already), or at a point of the design while little is known.
 
-Each trial's note says to which descent it belongs and which question it answers. The minimiser is run
-again on these answers for every question; that is exact, because it is deterministic. Questions about points that were measured before (whole numbers repeat
-often) are answered from the history and cost no trial.
+Each trial's note says to which descent it belongs and which question it answers. The minimiser is
+run again on these answers for every question; that is exact, because it is deterministic. Questions
+about points that were measured before (whole numbers repeat often) are answered from the history
+and cost no trial.
 
 Source: Powell, "The BOBYQA algorithm for bound constrained optimization without derivatives", 2009.
 """

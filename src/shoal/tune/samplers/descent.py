@@ -1,7 +1,7 @@
 """A packaged minimiser turned inside out: which point does it ask for next?
 
-The packages call the objective themselves. They are deterministic, so here each is run again from its
-start on what is known, and left at the first point that has no answer. Nothing stays in memory
+The packages call the objective themselves. They are deterministic, so here each is run again from
+its start on what is known, and left at the first point that has no answer. Nothing stays in memory
 between two questions, and a restart changes nothing. The price is one run for each question: with
 NLopt a millisecond, with COBYQA a few for each earlier answer.
 

@@ -5,9 +5,9 @@ number by the quarter of its column. A stage takes uniform points and fits
 
     y ≈ Σ_S c_S Π_{b in S} b,    |S| <= 3,
 
-by the lasso; the few largest terms name the bits that matter. All settings of those bits are tried on
-the sparse polynomial, the best is kept for all later trials, and the next stage asks about the rest.
-After the stages LIPO searches with the bits kept.
+by the lasso; the few largest terms name the bits that matter. All settings of those bits are tried
+on the sparse polynomial, the best is kept for all later trials, and the next stage asks about the
+rest. After the stages LIPO searches with the bits kept.
 
 Source: Hazan, Klivans and Yuan, "Hyperparameter Optimization: A Spectral Approach", 2018: degree 3,
 5 terms, 3 stages.

@@ -1,8 +1,8 @@
 """What a study knows, as arrays: nothing else may a sampler of ours remember.
 
-A sampler that was just made and one that has run for hours see the same history and propose the same
-point, so searches survive restarts. What a sampler must know about its own earlier steps is written
-into the trial as a note (a small dict of numbers and words in the system attributes).
+A sampler that was just made and one that has run for hours see the same history and propose the
+same point, so searches survive restarts. What a sampler must know about its own earlier steps is
+written into the trial as a note (a small dict of numbers and words in the system attributes).
 
 Trials that were pruned or failed count as mediocre: the median of what finished, or their own last
 report where that is worse. That keeps a search away from where trainings die without letting one

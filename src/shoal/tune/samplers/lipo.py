@@ -2,12 +2,12 @@
 
 - `PureLIPO`: uniform points, each kept only if it could still be the best given one constant.
 - `AdaLIPO`: the same, with the constant from a grid (1.01^i) and uniform points one time in ten.
-- `LIPO`: slopes for each column and noise; the point of the lowest bound, in turn with a step of the
-  local search. Nothing to set.
+- `LIPO`: slopes for each column and noise; the point of the lowest bound, in turn with a step of
+  the local search. Nothing to set.
 
-Sources: Malherbe and Vayatis 2017 (LIPO, AdaLIPO, with p = 0.1 and the grid of constants); King 2017
-and dlib (MaxLIPO and the turns; start with the centre and max(3, D) uniform points; one uniform point
-in fifty).
+Sources: Malherbe and Vayatis 2017 (LIPO, AdaLIPO, with p = 0.1 and the grid of constants); King
+2017 and dlib (MaxLIPO and the turns; start with the centre and max(3, D) uniform points; one
+uniform point in fifty).
 """
 
 from typing import Any

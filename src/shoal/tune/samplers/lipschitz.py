@@ -58,7 +58,8 @@ def fit(x: Floats, y: Floats, choice: Any) -> Bound:
     """The least slopes and noises that explain values y (n,) at x (n, D).
 
     A pair i, j with y_i > y_j asks for v_i + Σ M_k d_ijk² >= (y_i - y_j)². The least-norm answer is
-    a distance problem that Lawson and Hanson solve by non-negative least squares (1974, chapter 23).
+    a distance problem that Lawson and Hanson solve by non-negative least squares (1974, chapter
+    23).
     """
     n, d = x.shape
     m, v = np.zeros(d), np.zeros(n)

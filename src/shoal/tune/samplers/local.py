@@ -20,13 +20,13 @@ FIRST_RADIUS = 0.25
 """Of the unit box."""
 LAST_RADIUS = 1e-6
 """A run whose radius falls below has arrived."""
-MULT = 1.0
-MOST = 120
-SHRINK = 0.5
+BAD, GOOD = 0.1, 0.7
+"""Measured over predicted improvement: below BAD the radius shrinks, above GOOD it may grow."""
+SHRINK, GROW = 0.5, 3.0
+"""The radius becomes SHRINK times the step (at least LEAST times the radius), or GROW times it."""
 LEAST = 0.2
-BAD = 0.1
-GOOD = 0.7
-GROW = 3.0
+MOST = 120
+"""Points in a model."""
 NEAR = 2.0
 """Points within so many radii cover directions."""
 COVERED = 0.2
@@ -103,7 +103,7 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
     d = view.space.size
     distance = np.linalg.norm(s, axis=1)
     rows = np.argsort(distance, kind="stable")
-    rows = rows[view.real[rows]][: min(MOST, int(MULT * (d + 1) * (d + 2) // 2 + d))]
+    rows = rows[view.real[rows]][: min(MOST, (d + 1) * (d + 2) // 2 + d)]
     y = view.y[rows] - view.y[centre]
     scale = float(np.abs(y).max()) or 1.0
     model = fit(s[rows], y / scale)

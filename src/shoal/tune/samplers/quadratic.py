@@ -5,11 +5,12 @@ With s = (x - c) / r, the displacement from the centre c in radii, the model is
     m(s) = a + g's + ½ s'Hs
 
 and has few data: often fewer than its (D+1)(D+2)/2 numbers. Powell's answer is the H of least
-Frobenius norm that interpolates (NEWUOA, 2006). Ours is its smooth relative: the posterior mean of a
-Gaussian process with the covariance A + L s·t + ½ (s·t)², whose samples are exactly such quadratics
-with independent entries of H. Noise enters twice: v, the same for all points, and the remainder of
-Taylor's formula, which grows as the cube of the distance, so that far points count little. The noise
-v is the one of greatest likelihood among a few. One Cholesky factor of at most (D+1)(D+2)/2 + D rows.
+Frobenius norm that interpolates (NEWUOA, 2006). Ours is its smooth relative: the posterior mean of
+a Gaussian process with the covariance A + L s·t + ½ (s·t)², whose samples are exactly such
+quadratics with independent entries of H. Noise enters twice: v, the same for all points, and the
+remainder of Taylor's formula, which grows as the cube of the distance, so that far points count
+little. The noise v is the one of greatest likelihood among a few. One Cholesky factor of at most
+(D+1)(D+2)/2 + D rows.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from shoal.tune.samplers.space import Floats
 LEVEL = 1e2
 """A and L: prior variance of value and slope; large beside the curvature's 1, so nearly free."""
 PRIORS = ((1e-10, 1e-6), (1e-10, 1e-4), (1e-4, 1e-4), (1e-2, 1e-4), (1.0, 1e-4))
-"""Variances of noise and of the cubic remainder at distance 1, beside the curvature's variance 1."""
+"""Variances of noise and of the cubic remainder at distance 1, where the curvature's is 1."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def fit(s: Floats, y: Floats) -> Quadratic:
 def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
     """A minimiser of the model in the unit ball cut with the box [low, high]; shape (D,).
 
-    The ball's problem is solved exactly by the eigenvectors of H; columns that leave the box are put
-    on its side and the others solved again, at most D times; then columns are improved one by one.
+    The ball's problem is solved exactly by the eigenvectors of H; columns that leave the box are
+    put on its side and the others solved again, at most D times.
     """
     d = len(low)
     s = np.zeros(d)
@@ -83,7 +84,7 @@ def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
             break
         g = model.g[free] + model.h[np.ix_(free, ~free)] @ s[~free]
         left = 1.0 - s[~free] @ s[~free]
-        s[free] = _in_ball(g, model.h[np.ix_(free, free)], np.sqrt(max(left, 0.0)))
+        s[free] = _in_ball(g, model.h[np.ix_(free, free)], max(float(left), 0.0) ** 0.5)
         out = (s < low) | (s > high)
         if not out.any():
             break
@@ -114,4 +115,4 @@ def _in_ball(g: Floats, h: Floats, radius: float) -> Floats:
         middle = 0.5 * (low + high)
         inside = np.sum((b / (values + middle)) ** 2) < radius**2
         low, high = (low, middle) if inside else (middle, high)
-    return vectors @ (-b / (values + high))
+    return np.asarray(vectors @ (-b / (values + high)))

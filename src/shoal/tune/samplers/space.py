@@ -1,11 +1,12 @@
 """A search space as a unit box: what every sampler of ours computes in.
 
 Each parameter is one column. A number lies in [0, 1], after the logarithm where the distribution is
-logarithmic; whole numbers and steps take the middle of equal cells, so that every value has the same
-share of the column. A category is its index; two categories are simply different, at distance 1.
+logarithmic; whole numbers and steps take the middle of equal cells, so that every value has the
+same share of the column. A category is its index; two categories are simply different, at distance
+1.
 
-Notation: D columns; a point is an array of shape (D,); "free" columns are numbers with more than one
-value, "choice" columns are categories.
+Notation: D columns; a point is an array of shape (D,); "free" columns are numbers with more than
+one value, "choice" columns are categories.
 """
 
 import math
@@ -73,7 +74,7 @@ class Column:
         return self.encode(self.decode(number)) if self.count else min(1.0, max(0.0, number))
 
     def spread(self, uniform: float) -> float:
-        """From a uniform number in [0, 1) to a number of this column, every value equally likely."""
+        """From a uniform number in [0, 1) to one of this column; all values equally likely."""
         if self.choice:
             return float(min(int(uniform * self.count), self.count - 1))
         return self.snap(uniform)
@@ -94,7 +95,8 @@ class Column:
 class Space:
     """The columns of a group of parameters, sorted by name.
 
-    >>> space = Space({"rate": FloatDistribution(1e-4, 1.0, log=True), "depth": IntDistribution(1, 4)})
+    >>> rate = FloatDistribution(1e-4, 1.0, log=True)
+    >>> space = Space({"rate": rate, "depth": IntDistribution(1, 4)})
     >>> space.encode({"rate": 1e-2, "depth": 3})
     array([0.625, 0.5  ])
     >>> space.decode(np.array([0.1, 0.5]))
