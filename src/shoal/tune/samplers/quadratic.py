@@ -25,6 +25,9 @@ LEVEL = 1e2
 PRIORS = ((1e-10, 1e-6), (1e-10, 1e-4), (1e-4, 1e-4), (1e-2, 1e-4), (1.0, 1e-4))
 """Variances of noise and of the cubic remainder at distance 1, where the curvature's is 1."""
 
+SWEEPS = 3
+"""Rounds over the columns where the box has cut the ball's solution."""
+
 
 @dataclass(frozen=True)
 class Quadratic:
@@ -72,13 +75,13 @@ def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
     """A minimiser of the model in the unit ball cut with the box [low, high]; shape (D,).
 
     The ball's problem is solved exactly by the eigenvectors of H; columns that leave the box are
-    put on its side and the others solved again, at most D times.
+    put on its side and the others solved again, at most D times; then columns are improved one by
+    one.
     """
     d = len(low)
     s = np.zeros(d)
     free = high > low
-    fixed = np.where(free, 0.0, np.clip(0.0, low, high))
-    s[~free] = fixed[~free]
+    clamped = False
     for _ in range(d):
         if not free.any():
             break
@@ -88,8 +91,25 @@ def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
         out = (s < low) | (s > high)
         if not out.any():
             break
+        clamped = True
         s = np.clip(s, low, high)
         free &= ~out
+    if not clamped:
+        return s
+    ends = [_by_columns(model, end, low, high) for end in (s, np.zeros(d))]
+    return min(ends, key=lambda end: float(model(end)))
+
+
+def _by_columns(model: Quadratic, s: Floats, low: Floats, high: Floats) -> Floats:
+    """The point improved one column at a time within box and ball."""
+    s = s.copy()
+    for k in [*range(len(s))] * SWEEPS:
+        reach = max(1.0 - float(s @ s) + s[k] ** 2, 0.0) ** 0.5
+        a, b = max(low[k], -reach), min(high[k], reach)
+        curvature = model.h[k, k]
+        slope = model.g[k] + model.h[k] @ s - curvature * s[k]
+        tries = [a, b, min(max(-slope / curvature, a), b)] if curvature > 0 else [a, b]
+        s[k] = min(tries, key=lambda t: slope * t + 0.5 * curvature * t * t)
     return s
 
 
