@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from shoal.tune.study import Study
 
 USUAL_TRIALS = 100
-SAMPLERS = ("tpe", "random", "quasi-random", "cma-es", "grid")
+SAMPLERS = (
+    "auto",
+    "lipo",
+    "pure-lipo",
+    "adalipo",
+    "bobyqa",
+    "harmonica",
+    "tpe",
+    "gp",
+    "cma-es",
+    "random",
+    "quasi-random",
+    "grid",
+)
 PRUNERS = ("none", "median", "halving", "hyperband", "patient")
 PICTURES = ("history", "parallel", "slice", "importance")
 
@@ -32,7 +45,7 @@ PICTURES = ("history", "parallel", "slice", "importance")
 )
 @click.option("--trials", type=click.IntRange(1), help="How many.  [default: 100]")
 @click.option("--seconds", type=float, help="After which no new trial begins.")
-@click.option("--sampler", type=click.Choice(SAMPLERS), default="tpe", show_default=True)
+@click.option("--sampler", type=click.Choice(SAMPLERS), default="auto", show_default=True)
 @click.option("--pruner", type=click.Choice(PRUNERS), default="median", show_default=True)
 @click.option(
     "--storage",

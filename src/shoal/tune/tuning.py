@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 from optuna.storages import BaseStorage
 
 from shoal import describe
@@ -31,10 +31,13 @@ from shoal.spaces import Int
 from shoal.train.fit import as_data
 from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
-from shoal.tune import names, protocol
+from shoal.tune import protocol
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
+from shoal.tune.grid import grid
 from shoal.tune.mirror import Mirror, open_storage, quiet_study
+from shoal.tune.samplers.names import sampler as make_sampler
+from shoal.tune.samplers.pruners import pruner as make_pruner
 from shoal.tune.search import Budget, Search
 from shoal.tune.study import Study
 
@@ -45,6 +48,11 @@ ADAPTIVE_AT_ONCE = 32
 MOST_AT_ONCE = 256
 MOST_ASKED = 4096
 """Trials asked ahead where the sampler learns nothing from those before."""
+
+LISTED = ("grid", "guess")
+"""Samplers whose points are known before the search, which ends with them."""
+
+NOT_ADAPTIVE = (RandomSampler, QMCSampler)
 
 DRAWS = 64
 """Random points that say how often each signature will come."""
@@ -59,7 +67,7 @@ def tune(
     *,
     trials: int | None = None,
     seconds: float | None = None,
-    sampler: str | BaseSampler = "tpe",
+    sampler: str | BaseSampler = "auto",
     pruner: str | BasePruner | None = None,
     storage: str | Path | BaseStorage | None = None,
     folder: str | Path | None = None,
@@ -82,7 +90,8 @@ def tune(
         data: ``Data``, or (inputs, targets).
         trials: how many, in all; seconds: after which no new one begins and
             those still waiting are given up. At least one of the two.
-        sampler: "tpe", "random", "quasi-random", "grid", "guess", "cma-es", or one of Optuna's.
+        sampler: "auto", "lipo", "bobyqa", "harmonica", "tpe", "random", "quasi-random", "grid",
+            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's.
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
             is there already goes on.
@@ -132,7 +141,8 @@ def tune(
     trials = trials if listed is None else min(trials or len(listed), len(listed))
     default = space.at(points[0] if points else {})
     parts = make_folds(data, default.preparation.split, folds) if folds else []
-    chosen, adaptive = names.sampler(sampler, seed)
+    chosen = _sampler(sampler, seed)
+    adaptive = not isinstance(chosen, NOT_ADAPTIVE)
     members = seeds * max(1, folds or 0)
     budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive))
     room = members * min(budget.at_once, max(1, (slots or MOST_AT_ONCE) // members))
@@ -142,8 +152,8 @@ def tune(
     root = None if folder is None else Path(folder)
     mirror = _mirror(storage, root, name, space, data, seed)
     if mirror is not None and mirror.finished:
-        chosen, _ = names.sampler(sampler, _later(seed, len(mirror.finished)))
-    study = quiet_study(None, name, sampler=chosen, pruner=names.pruner(pruner))
+        chosen = _sampler(sampler, _later(seed, len(mirror.finished)))
+    study = quiet_study(None, name, sampler=chosen, pruner=make_pruner(pruner or "none"))
     _first(study, points if listed is None else listed, mirror)
     search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
     with progress(show) as line, mirror or nullcontext():
@@ -234,10 +244,10 @@ def _listed(
     space: Recipe, sampler: str | BaseSampler, points: list[dict[str, Any]]
 ) -> list[dict[str, Any]] | None:
     """The points of a sampler that ends; None for one that does not."""
-    if not isinstance(sampler, str) or sampler not in names.LISTED:
+    if not isinstance(sampler, str) or sampler not in LISTED:
         return None
     if sampler == "grid":
-        return points + [point for point in names.grid(space) if point not in points]
+        return points + [point for point in grid(space) if point not in points]
     if not points:
         raise RecipeError(
             'tune(sampler="guess")',
@@ -246,6 +256,11 @@ def _listed(
             remedy="give guesses=[{name: value}, ...], or use another sampler",
         )
     return points
+
+
+def _sampler(wanted: str | BaseSampler, seed: int) -> BaseSampler:
+    """A sampler; points that are listed are enqueued, so theirs is never asked for more."""
+    return make_sampler("random" if wanted in LISTED else wanted, seed)
 
 
 def _chunk(space: Recipe) -> int:

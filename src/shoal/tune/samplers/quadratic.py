@@ -1,0 +1,138 @@
+"""The local model: a regularised quadratic around the best point, minimised in a trust region.
+
+With s = (x - c) / r, the displacement from the centre c in radii, the model is
+
+    m(s) = a + g's + ½ s'Hs
+
+and has few data: often fewer than its (D+1)(D+2)/2 numbers. Powell's answer is the H of least
+Frobenius norm that interpolates (NEWUOA, 2006). Ours is its smooth relative: the posterior mean of
+a Gaussian process with the covariance A + L s·t + ½ (s·t)², whose samples are exactly such
+quadratics with independent entries of H. Noise enters twice: v, the same for all points, and the
+remainder of Taylor's formula, which grows as the cube of the distance, so that far points count
+little. The noise v is the one of greatest likelihood among a few. One Cholesky factor of at most
+(D+1)(D+2)/2 + D rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+
+from shoal.tune.samplers.space import Floats
+
+LEVEL = 1e2
+"""A and L: prior variance of value and slope; large beside the curvature's 1, so nearly free."""
+PRIORS = ((1e-10, 1e-6), (1e-10, 1e-4), (1e-4, 1e-4), (1e-2, 1e-4), (1.0, 1e-4))
+"""Variances of noise and of the cubic remainder at distance 1, where the curvature's is 1."""
+
+SWEEPS = 3
+"""Rounds over the columns where the box has cut the ball's solution."""
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """A fitted model in radii around the centre: value a, slope g (D,), curvature H (D, D)."""
+
+    a: float
+    g: Floats
+    h: Floats
+    noise: float
+
+    def __call__(self, s: Floats) -> Floats:
+        """The model at displacements s of shape (..., D)."""
+        return self.a + s @ self.g + 0.5 * np.einsum("...i,ij,...j->...", s, self.h, s)
+
+
+def fit(s: Floats, y: Floats) -> Quadratic:
+    """The model of displacements s (n, D), in radii, and values y (n,)."""
+    dots = s @ s.T
+    prior = LEVEL + LEVEL * dots + 0.5 * dots**2
+    best, found = np.inf, None
+    cubes = np.sum(s * s, axis=1) ** 3
+    for noise, remainder in PRIORS:
+        k = prior + np.diag(remainder * cubes + noise)
+        try:
+            factor = cholesky(k, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            continue
+        weights = cho_solve((factor, True), y, check_finite=False)
+        n = len(y)
+        loss = n * np.log(max(y @ weights, 1e-300)) + 2 * np.log(np.diag(factor)).sum()
+        if loss < best:
+            best, found = loss, (weights, noise)
+    if found is None:
+        return Quadratic(float(y.min()), np.zeros(s.shape[1]), np.zeros((s.shape[1],) * 2), 0.0)
+    weights, noise = found
+    return Quadratic(
+        LEVEL * float(weights.sum()),
+        LEVEL * weights @ s,
+        (s * weights[:, None]).T @ s,
+        noise,
+    )
+
+
+def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
+    """A minimiser of the model in the unit ball cut with the box [low, high]; shape (D,).
+
+    The ball's problem is solved exactly by the eigenvectors of H; columns that leave the box are
+    put on its side and the others solved again, at most D times; then columns are improved one by
+    one.
+    """
+    d = len(low)
+    s = np.zeros(d)
+    free = high > low
+    clamped = False
+    for _ in range(d):
+        if not free.any():
+            break
+        g = model.g[free] + model.h[np.ix_(free, ~free)] @ s[~free]
+        left = 1.0 - s[~free] @ s[~free]
+        s[free] = _in_ball(g, model.h[np.ix_(free, free)], max(float(left), 0.0) ** 0.5)
+        out = (s < low) | (s > high)
+        if not out.any():
+            break
+        clamped = True
+        s = np.clip(s, low, high)
+        free &= ~out
+    if not clamped:
+        return s
+    ends = [_by_columns(model, end, low, high) for end in (s, np.zeros(d))]
+    return min(ends, key=lambda end: float(model(end)))
+
+
+def _by_columns(model: Quadratic, s: Floats, low: Floats, high: Floats) -> Floats:
+    """The point improved one column at a time within box and ball."""
+    s = s.copy()
+    for k in [*range(len(s))] * SWEEPS:
+        reach = max(1.0 - float(s @ s) + s[k] ** 2, 0.0) ** 0.5
+        a, b = max(low[k], -reach), min(high[k], reach)
+        curvature = model.h[k, k]
+        slope = model.g[k] + model.h[k] @ s - curvature * s[k]
+        tries = [a, b, min(max(-slope / curvature, a), b)] if curvature > 0 else [a, b]
+        s[k] = min(tries, key=lambda t: slope * t + 0.5 * curvature * t * t)
+    return s
+
+
+def _in_ball(g: Floats, h: Floats, radius: float) -> Floats:
+    """The minimiser of g's + ½ s'Hs with |s| <= radius (Moré and Sorensen, by eigenvectors)."""
+    if radius <= 0.0:
+        return np.zeros(len(g))
+    values, vectors = np.linalg.eigh(h)
+    b = vectors.T @ g
+    size = float(np.abs(b).max()) + 1e-300
+    if values[0] > 1e-12 * max(abs(values[-1]), 1e-300):
+        s = -b / values
+        if s @ s <= radius**2:
+            return vectors @ s
+    low = max(0.0, -values[0])
+    high = low + np.linalg.norm(b) / radius + 1e-300
+    low = low + 1e-14 * max(1.0, low, size)
+    if np.sum((b / (values + low)) ** 2) < radius**2:  # the hard case: along the last eigenvector
+        s = -b / (values + low)
+        s[0] += np.copysign(np.sqrt(max(radius**2 - s @ s, 0.0)), -b[0])
+        return vectors @ s
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        inside = np.sum((b / (values + middle)) ** 2) < radius**2
+        low, high = (low, middle) if inside else (middle, high)
+    return np.asarray(vectors @ (-b / (values + high)))

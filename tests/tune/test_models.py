@@ -1,0 +1,142 @@
+"""The two models under the samplers, against closed forms, SciPy's solvers and brute force."""
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from scipy.optimize import minimize
+
+from shoal.tune.samplers import harmonica, lipschitz, quadratic
+from shoal.tune.samplers.space import Space
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_a_quadratic_is_recovered(d, rng):
+    h = rng.normal(size=(d, d))
+    h, g = h + h.T, rng.normal(size=d)
+    s = 0.5 * rng.normal(size=((d + 1) * (d + 2) // 2 + 3, d))
+    y = 3 + s @ g + 0.5 * np.einsum("ni,ij,nj->n", s, h, s)
+    model = quadratic.fit(s, y)
+    assert np.allclose(model(s), y, atol=0.02 * np.ptp(y))
+    assert np.allclose(model.g, g, atol=0.15)
+
+
+def test_a_line_needs_no_curvature(rng):
+    s = rng.normal(size=(4, 3))
+    model = quadratic.fit(s, 1 + s @ [1.0, -2.0, 0.5])
+    assert np.allclose(model.g, [1.0, -2.0, 0.5], atol=0.1)
+    assert np.abs(model.h).max() < 0.1
+
+
+def test_noise_is_recognised(rng):
+    s = rng.uniform(-1, 1, size=(40, 2))
+    clean = quadratic.fit(s, s @ [1.0, 1.0])
+    noisy = quadratic.fit(s, s @ [1.0, 1.0] + rng.normal(size=40))
+    assert noisy.noise >= 1e-2 > clean.noise
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+@pytest.mark.parametrize("curved", [-1.0, 0.0, 1.0])
+def test_the_minimum_in_the_ball_is_the_minimum(d, curved, rng):
+    h = rng.normal(size=(d, d))
+    h, g = h + h.T + 4 * curved * np.eye(d), rng.normal(size=d)
+    model = quadratic.Quadratic(0.0, g, h, 0.0)
+    far = np.full(d, 9.0)
+    found = quadratic.minimise(model, -far, far)
+    points = rng.normal(size=(20000, d))
+    points *= (rng.random((20000, 1)) ** (1 / d)) / np.linalg.norm(points, axis=1, keepdims=True)
+    assert np.linalg.norm(found) <= 1 + 1e-6
+    assert model(found) <= model(points).min() + 1e-6
+
+
+def test_the_minimum_respects_the_box(rng):
+    for _ in range(50):
+        h = rng.normal(size=(3, 3))
+        model = quadratic.Quadratic(0.0, rng.normal(size=3), h @ h.T, 0.0)
+        low, high = -rng.random(3), rng.random(3) * np.array([1.0, 1.0, 0.0])
+        s = quadratic.minimise(model, low, high)
+        assert (s >= low - 1e-12).all()
+        assert (s <= high + 1e-12).all()
+        assert model(s) <= 1e-12
+
+
+def test_slopes_are_the_least_that_explain_the_values(rng):
+    x = rng.random((15, 2))
+    y = np.abs(x - 0.4) @ [1.0, 3.0]
+    choice = np.zeros(2, dtype=bool)
+    bound = lipschitz.fit(x, y, choice)
+    i, j = np.nonzero(y[:, None] > y[None, :])
+    apart, wanted = (x[i] - x[j]) ** 2, (y[i] - y[j]) ** 2
+    noise = np.zeros((len(i), 15))
+    noise[np.arange(len(i)), i] = lipschitz.NOISE
+    a = np.concatenate([apart, noise], axis=1)
+    exact = minimize(
+        lambda w: 0.5 * w @ w,
+        np.ones(17),
+        jac=lambda w: w,
+        method="SLSQP",
+        bounds=[(0, None)] * 17,
+        constraints={"type": "ineq", "fun": lambda w: a @ w - wanted, "jac": lambda w: a},
+        options={"maxiter": 1000, "ftol": 1e-12},
+    )
+    assert exact.success
+    assert np.allclose(bound.m, exact.x[:2], rtol=1e-3)
+
+
+@pytest.mark.parametrize("make", [lipschitz.fit, lipschitz.one_slope])
+def test_the_bound_lies_below_the_values(make, rng):
+    x = np.concatenate([rng.random((30, 2)), rng.integers(0, 3, (30, 1))], axis=1)
+    y = 2 * x[:, 0] - x[:, 1] + (x[:, 2] == 1)
+    choice = np.array([False, False, True])
+    bound = make(x, y, choice)
+    assert (bound(x) <= y + 1e-6).all()
+    assert np.allclose(bound(x), y, atol=0.2)
+
+
+def test_the_lasso_finds_a_sparse_parity(rng):
+    codes = rng.choice([-1.0, 1.0], size=(80, 10))
+    y = 2 * codes[:, 1] * codes[:, 4] - codes[:, 7] + 0.1 * rng.normal(size=80)
+    kept = harmonica.best_bits(codes, y, list(range(10)))
+    assert kept[1] * kept[4] == -1
+    assert kept[7] == 1
+
+
+def test_bits_are_put_in_place(rng):
+    space = Space(
+        {
+            "a": FloatDistribution(0, 1),
+            "b": CategoricalDistribution(["x", "y", "z"]),
+            "c": IntDistribution(1, 3),
+        }
+    )
+    assert harmonica.bits_of(space) == 6
+    for _ in range(50):
+        point = space.snap(space.spread(rng.random(3)))
+        kept = {0: -1, 1: 1, 3: -1}
+        moved = space.snap(harmonica.keep(point, kept, space))
+        assert 0.5 <= moved[0] <= 0.75
+        assert moved[1] in (0, 1)
+
+
+def test_every_value_survives_the_box():
+    space = Space(
+        {
+            "a": FloatDistribution(1e-5, 10, log=True),
+            "b": IntDistribution(1, 1000, log=True),
+            "c": IntDistribution(0, 10, step=5),
+            "d": FloatDistribution(-1, 1, step=0.25),
+            "e": CategoricalDistribution([None, True, "x"]),
+            "f": IntDistribution(7, 7),
+        }
+    )
+    for n in range(1, 1001):
+        values = {
+            "a": 1e-5 * 1e6 ** (n / 1000),
+            "b": n,
+            "c": 5 * (n % 3),
+            "d": -1 + 0.25 * (n % 9),
+            "e": [None, True, "x"][n % 3],
+            "f": 7,
+        }
+        back = space.decode(space.snap(space.encode(values)))
+        assert back["a"] == pytest.approx(values["a"])
+        assert {k: back[k] for k in "bcdef"} == {k: values[k] for k in "bcdef"}
