@@ -43,7 +43,7 @@ def test_the_last_seeds_are_fresh(searched):
     seeds = [run.recipe.seed for run in searched.winner.runs]
     assert seeds == list(range(2000, 2008)) == [run.recipe.seed for run in searched.default.runs]
     assert not {0, 1000, 1001, 1002} & set(seeds)
-    assert len(set(searched.winner.validation)) == 4
+    assert len(set(searched.winner.validation)) == 8
 
 
 def test_the_table_compares_with_the_default_on_rows_that_the_search_did_not_see(searched, small):
