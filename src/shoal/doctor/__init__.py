@@ -1,0 +1,1 @@
+"""The doctor: what is wrong with a training, and the cure that was proven."""
