@@ -86,6 +86,21 @@ def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work
     )
 
 
+class Chunk(NamedTuple):
+    """Epochs that the devices may still be training.
+
+    Attributes:
+        log: the Info, on the devices; epochs: how many of its columns count.
+    """
+
+    log: Tree
+    epochs: int
+
+    def read(self) -> dict[str, Numbers]:
+        """The Info as (K, n) arrays by name for the n epochs; waits for them."""
+        return {name: np.asarray(values)[:, : self.epochs] for name, values in self.log.items()}
+
+
 class Pool:
     """K members in training.
 
@@ -285,6 +300,10 @@ class Pool:
         Returns:
             the Info: (K, n) arrays by name for the n epochs run, NaN where a slot did not train.
         """
+        return self.begin(epochs).read()
+
+    def begin(self, epochs: int) -> Chunk:
+        """As ``run``, without waiting: the host may do other work while the devices train."""
         count = min(epochs, self.room)
         with self._precision():
             if isinstance(self.feed, Streamed):
@@ -293,7 +312,7 @@ class Pool:
             else:
                 log = self._run_resident(self.feed, count)
         self.epoch += count
-        return {name: np.asarray(values)[:, :count] for name, values in log.items()}
+        return Chunk(log, count)
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)

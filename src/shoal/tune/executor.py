@@ -2,11 +2,15 @@
 
 The planner is simple. A lane is made when its first seat comes, with as many slots as it then has
 seats or as the space, sampled at random, promises it; its program is compiled once and the lane
-stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
+stays. Lanes with work train in turn, a chunk each; those with many empty slots less often.
+
+Where the devices are not the processor itself, chunks of two lanes are with them at a time: while
+one trains, the host reports, tells and asks for the other. One signature then gets two lanes of
+half the slots. On a CPU, whose cores train and ask, that gains nothing.
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,9 +49,10 @@ class Executor:
         shares: of the signatures among the recipes of the space.
         room: seats in flight, over all lanes, that make the size of a lane by its share; 0 to
             make it from its queue alone.
+        overlap: whether the host works while the devices train; None for all but CPUs.
 
     Attributes:
-        lanes: by (signature, fold).
+        lanes: by (signature, fold), the second of twins by (signature, fold, 2).
         deadline: monotonic time after which no lane is made any more, but a first one.
     """
 
@@ -59,15 +64,21 @@ class Executor:
         settings: Settings | None,
         shares: Counter[Any],
         room: int,
+        overlap: bool | None = None,
     ) -> None:
         self.data, self.folds, self.chunk = data, folds, chunk
         self.settings, self.shares, self.room = settings, shares, room
+        devices = settings.devices if settings is not None and settings.devices else jax.devices()
+        self.platform = devices[0].platform
+        self.overlap = self.platform != "cpu" if overlap is None else overlap
         self.lanes: dict[Any, Lane] = {}
+        self._begun: deque[Lane] = deque()
         self.deadline = float("inf")
         self._new: dict[Any, list[Seat]] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._judged: dict[Any, ShoalError | None] = {}
         self._compiled = COMPILED["chunk"]
+        self._turn = 0
 
     @property
     def compilations(self) -> int:
@@ -122,7 +133,7 @@ class Executor:
                 self._new.setdefault(key, []).append(seat)
 
     def advance(self, more: bool = False) -> None:
-        """Train a chunk in every lane that has work.
+        """Begin chunks of lanes that have work, and finish the oldest.
 
         Args:
             more: whether more seats will come. A lane with many empty slots is then held back for
@@ -131,14 +142,25 @@ class Executor:
         for key in list(self._new):
             if not self.lanes or time.monotonic() < self.deadline:
                 self._open(key, self._new.pop(key))
-        busy = [lane for lane in self.lanes.values() if lane.busy]
-        full = max((lane.filled for lane in busy), default=0.0)
-        for lane in busy:
+        self._begin(more)
+        if self._begun:
+            self._begun.popleft().finish()
+
+    def _begin(self, more: bool) -> None:
+        """Begin chunks until enough are with the devices; lanes that waited longest go first."""
+        idle = [lane for lane in self.lanes.values() if lane.busy and not lane.training]
+        full = max((lane.filled for lane in self.lanes.values() if lane.busy), default=0.0)
+        for lane in sorted(idle, key=lambda lane: lane.turn):
+            if len(self._begun) > self.overlap:
+                return
             if more and lane.filled < FULL * full and lane.held < MOST_HELD:
                 lane.held += 1
-            else:
-                lane.held = 0
-                lane.advance()
+                continue
+            self._turn += 1
+            lane.held, lane.turn = 0, self._turn
+            lane.begin()
+            if lane.training:
+                self._begun.append(lane)
 
     def remove(self, seats: Iterable[Seat]) -> None:
         """Free the slots of seats that are wanted no more."""
@@ -146,28 +168,29 @@ class Executor:
         for seat in seats:
             by_lane.setdefault((seat.recipe.signature, seat.fold), []).append(seat)
         for key, found in by_lane.items():
-            if key in self.lanes:
-                self.lanes[key].remove(found)
+            for name in (key, (*key, 2)):
+                if name in self.lanes:
+                    self.lanes[name].remove(found)
             self._new.pop(key, None)  # a lane not made yet has only seats that did not begin
 
     def _open(self, key: Any, seats: list[Seat]) -> None:
         recipe, fold = seats[0].recipe, seats[0].fold
         settings = self.settings or usual_settings(recipe, self.data)
-        slots = self._slots(recipe, len(seats), settings)
+        slots = self._slots(recipe, len(seats))
+        keys = [key, (*key, 2)] if self.overlap and slots > 1 else [key]
+        each, waiting = [recipe] * -(-slots // len(keys)), deque(seats)
         try:
-            pool = roomy_pool([recipe] * slots, self.prepared(recipe, fold), settings, None)
+            for name in keys:
+                pool = roomy_pool(each, self.prepared(recipe, fold), settings, None)
+                self.lanes[name] = Lane(pool, self.chunk, waiting)
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
-            for seat in seats:
-                seat.reason = str(error).split("\n", 1)[0]
-            return
-        lane = Lane(pool, self.chunk)
-        lane.waiting.extend(seats)
-        self.lanes[key] = lane
+            if key not in self.lanes:  # the first of twins can go on alone
+                for seat in seats:
+                    seat.reason = str(error).split("\n", 1)[0]
 
-    def _slots(self, recipe: Recipe, queue: int, settings: Settings) -> int:
+    def _slots(self, recipe: Recipe, queue: int) -> int:
         """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
-        devices = settings.devices if settings.devices is not None else jax.devices()
-        most = MOST_SLOTS.get(devices[0].platform, 4096)
+        most = MOST_SLOTS.get(self.platform, 4096)
         share = self.shares[recipe.signature] / max(1, self.shares.total())
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))

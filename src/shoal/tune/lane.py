@@ -3,6 +3,9 @@
 A lane advances by chunks of a fixed number of epochs and refills its slots between them, so when a
 member starts, and therefore which batches it sees, does not depend on the speed of the machine.
 Weights stay on the device unless they are asked for: a search reads losses, not networks.
+
+A chunk is begun and finished in two calls, so that the host can report, tell and ask for other
+lanes while the devices train this one.
 """
 
 from collections import deque
@@ -17,7 +20,7 @@ from shoal.errors import DeviceError
 from shoal.recipe import Recipe
 from shoal.train.member import Member, Status
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Pool
+from shoal.train.pool import Chunk, Pool
 
 WATCHED = "validation_loss"
 
@@ -81,19 +84,19 @@ class Lane:
     Args:
         pool: an empty pool.
         chunk: epochs between two refills.
+        waiting: seats without a slot; lanes may share it.
 
     Attributes:
-        waiting: seats without a slot.
-        held: turns in a row for which others went before it.
+        held: turns in a row for which others went before it; turn: when it began its last chunk.
         used, offered: slot-chunks that trained, and that there were.
     """
 
-    def __init__(self, pool: Pool, chunk: int) -> None:
-        self.pool, self.chunk = pool, chunk
-        self.waiting: deque[Seat] = deque()
+    def __init__(self, pool: Pool, chunk: int, waiting: deque[Seat]) -> None:
+        self.pool, self.chunk, self.waiting = pool, chunk, waiting
         self.seats: list[Seat | None] = [None] * len(pool.recipes)
         self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
-        self.used = self.offered = self.held = 0
+        self.used = self.offered = self.held = self.turn = 0
+        self._begun: Chunk | None = None
 
     @property
     def busy(self) -> bool:
@@ -106,14 +109,29 @@ class Lane:
         seats = sum(seat is not None for seat in self.seats) + len(self.waiting)
         return min(seats, len(self.seats)) / len(self.seats)
 
-    def advance(self) -> None:
-        """Refill the free slots and train one chunk; the seats then know what became of them.
+    @property
+    def training(self) -> bool:
+        """Whether a chunk was begun and not finished."""
+        return self._begun is not None
+
+    def begin(self) -> None:
+        """Refill the free slots and let the devices train one chunk, without waiting for it.
 
         Where the device cannot do it, every seat of the lane has that as its reason.
         """
         try:
             self._refill()
-            self._run()
+            self.offered += len(self.seats)
+            self.used += sum(seat is not None for seat in self.seats)
+            self._begun = self.pool.begin(self.chunk)
+        except (DeviceError, jax.errors.JaxRuntimeError) as error:
+            self.fail(str(error).split("\n", 1)[0])
+
+    def finish(self) -> None:
+        """Wait for the chunk; the seats then know what became of them."""
+        try:
+            self._read()
+            self._collect()
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             self.fail(str(error).split("\n", 1)[0])
 
@@ -124,11 +142,14 @@ class Lane:
                 seat.reason = reason
         self.seats = [None] * len(self.seats)
         self.waiting.clear()
+        self._begun = None
 
     def remove(self, seats: Iterable[Seat]) -> None:
         """Free the slots of seats that are wanted no more."""
         unwanted = {id(seat) for seat in seats}
-        self.waiting = deque(seat for seat in self.waiting if id(seat) not in unwanted)
+        kept = [seat for seat in self.waiting if id(seat) not in unwanted]
+        self.waiting.clear()
+        self.waiting.extend(kept)
         freed = [k for k, seat in enumerate(self.seats) if id(seat) in unwanted]
         for k in freed:
             self.seats[k] = None
@@ -143,20 +164,21 @@ class Lane:
             seat.start_epoch = self.pool.epoch
         self.pool.place({k: seat.recipe for k, seat in newcomers.items()})
 
-    def _run(self) -> None:
-        self.offered += len(self.seats)
-        self.used += sum(seat is not None for seat in self.seats)
-        left = self.chunk
-        while left:
-            info = self.pool.run(left)
-            left -= next(iter(info.values())).shape[1]
-            for k, seat in enumerate(self.seats):
-                if seat is not None:
-                    seat.losses = np.concatenate([seat.losses, info[WATCHED][k]])
-                    if seat.keep:
-                        mine = {name: values[k] for name, values in info.items()}
-                        self.histories.setdefault(k, []).append(mine)
-        self._collect()
+    def _read(self) -> None:
+        part, left = self._begun, self.chunk
+        self._begun = None
+        while part is not None:
+            self._add(part.read())
+            left -= part.epochs
+            part = self.pool.begin(left) if left else None  # a chunk longer than the pool's room
+
+    def _add(self, info: Mapping[str, Numbers]) -> None:
+        for k, seat in enumerate(self.seats):
+            if seat is not None:
+                seat.losses = np.concatenate([seat.losses, info[WATCHED][k]])
+                if seat.keep:
+                    mine = {name: values[k] for name, values in info.items()}
+                    self.histories.setdefault(k, []).append(mine)
 
     def _collect(self) -> None:
         members = self.pool.members
