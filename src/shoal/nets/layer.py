@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from shoal.arrays import Array, Numbers, Shape, Tree, psum_together
+from shoal.arrays import Array, Numbers, Shape, Tree, psum_together, size
 from shoal.describe import Description
 from shoal.nets.initialisers import Initialiser
 
@@ -125,10 +125,9 @@ class Mode(NamedTuple):
         if self.width is None:
             return function(self.key, shape)
         # Row b, unit u of the network without padding is number b · width + u of what is drawn.
-        rows, units = shape
-        flat = function(self.key, (rows * units,))
-        at = jnp.arange(rows)[:, None] * self.width + jnp.arange(units)[None, :]
-        return flat.at[at].get(mode="promise_in_bounds")
+        flat = function(self.key, (size(shape),))
+        row, unit = (lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
+        return flat.at[row * self.width + unit].get(mode="promise_in_bounds")
 
     def real(self, x: Array) -> Array:
         """``x`` with the units that only pad set to 0."""
@@ -137,10 +136,10 @@ class Mode(NamedTuple):
         return jnp.where(lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1) < self.width, x, 0)
 
     def mean_of_units(self, x: Array) -> Array:
-        """The mean over the real units, (..., 1); the others must be 0."""
+        """The mean over the real units, (..., 1)."""
         if self.width is None:
             return jnp.mean(x, axis=-1, keepdims=True)
-        return jnp.sum(x, axis=-1, keepdims=True) / self.width.astype(x.dtype)
+        return jnp.sum(self.real(x), axis=-1, keepdims=True) / jnp.asarray(self.width, x.dtype)
 
 
 class Layer(Description, abstract=True):

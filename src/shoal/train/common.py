@@ -1,20 +1,20 @@
 """Common: one recipe with whose program recipes of different widths and activations are trained.
 
-    places    where a recipe could differ from others and still share their program
-    Common    the widest units and all activations of several recipes, place by place
+places    where a recipe could differ from others and still share their program
+Common    the widest units and all activations of several recipes, place by place
 
-    common.form(recipe)                the recipe to give to the pool
-    common.plain(recipe, arrays)       arrays of the pool as those of the recipe itself
+common.form(recipe)                the recipe to give to the pool
+common.plain(recipe, arrays)       arrays of the pool as those of the recipe itself
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 
 from shoal.arrays import Numbers, Shape, Tree
-from shoal.describe import Description, field_names, unchecked
+from shoal.describe import field_names, unchecked
 from shoal.nets import Dense, Identity, Layer, Net, compose
 from shoal.nets.layer import Statistic, Weight
 from shoal.nets.sharing import Padded, Switched, stretchable, switchable

@@ -1,12 +1,12 @@
-"""Executor: seats of any signature in training, a lane for each signature and fold.
+"""Executor: seats of any signature in training, a lane for each group of signatures and fold.
 
-The planner is simple. A lane is made when its first seat comes, with as many slots as it then has
-seats or as the space, sampled at random, promises it; its program is compiled once and the lane
-stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
+Which signatures share a lane is the planner's business. A lane is made when its first seat comes,
+with as many slots as it then has seats or as the planner promises it; its program is compiled once
+and the lane stays. Lanes with work advance in turn, a chunk each; those with many empty slots less
+often.
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +21,7 @@ from shoal.train.pool import Settings, plan_work
 from shoal.train.programs import COMPILED
 from shoal.train.slots import roomy_pool
 from shoal.tune.lane import Lane, Seat
+from shoal.tune.planner import Group, Planner, platform
 
 MOST_SLOTS = {"cpu": 128}
 """Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
@@ -42,12 +43,12 @@ class Executor:
         data: as given; folds: the data of each fold.
         chunk: epochs between two refills.
         settings: of the pools; None to choose.
-        shares: of the signatures among the recipes of the space.
+        planner: says which recipes share a lane.
         room: seats in flight, over all lanes, that make the size of a lane by its share; 0 to
             make it from its queue alone.
 
     Attributes:
-        lanes: by (signature, fold).
+        lanes: by (group, fold).
         deadline: monotonic time after which no lane is made any more, but a first one.
     """
 
@@ -57,11 +58,11 @@ class Executor:
         folds: list[Data],
         chunk: int,
         settings: Settings | None,
-        shares: Counter[Any],
+        planner: Planner,
         room: int,
     ) -> None:
         self.data, self.folds, self.chunk = data, folds, chunk
-        self.settings, self.shares, self.room = settings, shares, room
+        self.settings, self.planner, self.room = settings, planner, room
         self.lanes: dict[Any, Lane] = {}
         self.deadline = float("inf")
         self._new: dict[Any, list[Seat]] = {}
@@ -115,7 +116,7 @@ class Executor:
     def submit(self, seats: Iterable[Seat]) -> None:
         """Seats to train; they begin with the next chunk of their lane that has room."""
         for seat in seats:
-            key = (seat.recipe.signature, seat.fold)
+            key = (self.planner.group(seat.recipe), seat.fold)
             if key in self.lanes:
                 self.lanes[key].waiting.append(seat)
             else:
@@ -144,31 +145,32 @@ class Executor:
         """Free the slots of seats that are wanted no more."""
         by_lane: dict[Any, list[Seat]] = {}
         for seat in seats:
-            by_lane.setdefault((seat.recipe.signature, seat.fold), []).append(seat)
+            key = (self.planner.group(seat.recipe), seat.fold)
+            by_lane.setdefault(key, []).append(seat)
         for key, found in by_lane.items():
             if key in self.lanes:
                 self.lanes[key].remove(found)
             self._new.pop(key, None)  # a lane not made yet has only seats that did not begin
 
-    def _open(self, key: Any, seats: list[Seat]) -> None:
-        recipe, fold = seats[0].recipe, seats[0].fold
-        settings = self.settings or usual_settings(recipe, self.data)
-        slots = self._slots(recipe, len(seats), settings)
+    def _open(self, key: tuple[Group, int | None], seats: list[Seat]) -> None:
+        (group, fold), recipe = key, seats[0].recipe
+        form = group.form(recipe)
+        settings = self.settings or usual_settings(form, self.data)
+        slots = self._slots(group, len(seats), settings)
         try:
-            pool = roomy_pool([recipe] * slots, self.prepared(recipe, fold), settings, None)
+            pool = roomy_pool([form] * slots, self.prepared(recipe, fold), settings, None)
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             for seat in seats:
                 seat.reason = str(error).split("\n", 1)[0]
             return
-        lane = Lane(pool, self.chunk)
+        lane = Lane(pool, self.chunk, group)
         lane.waiting.extend(seats)
         self.lanes[key] = lane
 
-    def _slots(self, recipe: Recipe, queue: int, settings: Settings) -> int:
+    def _slots(self, group: Group, queue: int, settings: Settings) -> int:
         """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
-        devices = settings.devices if settings.devices is not None else jax.devices()
-        most = MOST_SLOTS.get(devices[0].platform, 4096)
-        share = self.shares[recipe.signature] / max(1, self.shares.total())
+        most = MOST_SLOTS.get(platform(settings.devices), 4096)
+        share = group.share
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))
         return even if share > 0.99 else min(most, 1 << (even - 1).bit_length())
