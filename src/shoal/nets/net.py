@@ -207,8 +207,8 @@ def _sample(weight: Weight, key: Array, gain: Any, dtype: np.dtype[Any]) -> Arra
     if weight.real is None:
         draw = Draw(key, weight.shape, weight.fan_in, weight.fan_out, gain, dtype)
         return weight.init.sample(draw)
-    fans = (jnp.asarray(fan, dtype) for fan in (weight.fan_in, weight.fan_out))
-    flat = weight.init.sample(Draw(key, (size(weight.shape),), *fans, gain, dtype))
+    n_in, n_out = (jnp.asarray(fan, dtype) for fan in (weight.fan_in, weight.fan_out))
+    flat = weight.init.sample(Draw(key, (size(weight.shape),), n_in, n_out, gain, dtype))
     at, real = jnp.zeros(weight.shape, jnp.int32), jnp.ones(weight.shape, bool)
     for axis, length in enumerate(weight.real):
         index = lax.broadcasted_iota(jnp.int32, weight.shape, axis)
