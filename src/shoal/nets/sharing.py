@@ -45,6 +45,7 @@ class Padded(Layer, word=False):
 
     @property
     def called(self) -> str:
+        """That of the layer, whose weights it holds."""
         return self.layer.called
 
     @property
@@ -57,6 +58,7 @@ class Padded(Layer, word=False):
 
     @property
     def computes(self) -> str:  # type: ignore[override]
+        """As the layer."""
         return self.layer.computes
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

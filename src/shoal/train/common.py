@@ -37,14 +37,21 @@ class Place(NamedTuple):
 
     def joined(self, other: "Place") -> "Place":
         """The place of a program for both."""
-        known = {structure for structure, _ in self.options}
-        new = tuple(pair for pair in other.options if pair[0] not in known)
+        new = tuple(pair for pair in other.options if pair[0] not in self.key[1])
         return Place(max(self.units, other.units), self.options + new)
 
     def covers(self, other: "Place") -> bool:
         """Whether a program with this place can train one with the other."""
-        mine, theirs = ({structure for structure, _ in p.options} for p in (self, other))
-        return self.units >= other.units and theirs <= mine
+        return self.units >= other.units and set(other.key[1]) <= set(self.key[1])
+
+    def alike(self, other: "Place") -> bool:
+        """Whether both take the same units and activations."""
+        return self.key == other.key
+
+    @property
+    def key(self) -> tuple[int, tuple[Any, ...]]:
+        """The place without the numbers of its activations."""
+        return self.units, tuple(structure for structure, _ in self.options)
 
 
 def places(recipe: Recipe, in_shape: Shape) -> tuple[Place, ...]:

@@ -5,13 +5,17 @@ differ in nothing but the widths of their layers and in activations may share on
 narrower networks are padded to the widest and every activation is computed (see ``nets.sharing``).
 That costs time in every step instead. Recipes drawn from the space at random, as many as will come
 of each, are grouped from the bottom up: the two groups whose union saves most are joined, as long
-as that saves anything.
+as that saves anything. Where almost every draw is another, as with a range of widths, widths are
+first rounded up to powers of two, and every group takes all activations.
 
-    seconds of a group = min(1, trials) · compilation + trials · steps · seconds of a step
+    seconds of a group = (1 - e^-trials) · compilation + trials · steps · seconds of a step
+
+The factor of the compilation is the probability that any of the trials comes, by Poisson's law.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -32,6 +36,9 @@ DRAWS = 64
 
 RARE = 1.0 / 128.0
 """Draws that the widest recipe of each draw counts as, so that its width is foreseen."""
+
+SPARSE = 0.25
+"""Share of different ones among the draws of a family from which others must be reckoned with."""
 
 
 class Costs(NamedTuple):
@@ -82,44 +89,40 @@ class Group:
 
 @dataclass(eq=False)
 class Sketch:
-    """What a group may become: places, recipes expected, and those seen.
+    """What a group may become.
 
     Attributes:
-        places: joined over ``seen``.
-        count: recipes expected.
-        steps: that one of them takes.
+        recipe: one of them; places: joined over all.
+        varies: where they may differ.
+        count: recipes expected; steps: that one of them takes.
         group: made when the grouping is done.
     """
 
     recipe: Recipe
     places: tuple[Place, ...]
+    varies: tuple[bool, ...]
     count: float
     steps: int
-    seen: list[tuple[Place, ...]]
     group: Group | None = field(default=None)
-
-    @property
-    def varies(self) -> tuple[bool, ...]:
-        """Where the recipes seen differ."""
-        return tuple(len(set(column)) > 1 for column in zip(*map(_bare, self.seen), strict=True))
 
     def covers(self, other: tuple[Place, ...]) -> bool:
         """Whether its program can train a recipe with other places."""
         return all(
-            mine.covers(theirs) if varies else _bare([mine]) == _bare([theirs])
+            mine.covers(theirs) if varies else mine.alike(theirs)
             for mine, theirs, varies in zip(self.places, other, self.varies, strict=True)
         )
 
     def joined(self, other: "Sketch") -> "Sketch":
         """One for the recipes of both."""
-        both = tuple(a.joined(b) for a, b in zip(self.places, other.places, strict=True))
-        count, steps = self.count + other.count, max(self.steps, other.steps)
-        return Sketch(self.recipe, both, count, steps, self.seen + other.seen)
-
-
-def _bare(found: Sequence[Place]) -> tuple[Any, ...]:
-    """Places without the numbers of their activations, to compare."""
-    return tuple((p.units, tuple(structure for structure, _ in p.options)) for p in found)
+        pairs = list(zip(self.places, other.places, strict=True))
+        differ = zip(self.varies, other.varies, (not a.alike(b) for a, b in pairs), strict=True)
+        return Sketch(
+            self.recipe,
+            tuple(a.joined(b) for a, b in pairs),
+            tuple(map(any, differ)),
+            self.count + other.count,
+            max(self.steps, other.steps),
+        )
 
 
 class Planner:
@@ -181,13 +184,7 @@ class Planner:
 
     def _foresee(self, sketch: Sketch, family: list[Sketch]) -> Sketch:
         """A group for more than was foreseen: the next power of two, and all activations known."""
-        known = [sketch.places, *(other.places for other in family)]
-        every = [reduce(Place.joined, column) for column in zip(*known, strict=True)]
-        top = tuple(
-            place._replace(units=_power(own.units))
-            for place, own in zip(every, sketch.places, strict=True)
-        )
-        return Sketch(sketch.recipe, top, 1.0, sketch.steps, [sketch.places, top])
+        return _rounded(sketch, reduce(Sketch.joined, family, sketch), None)
 
     def _group(self, sketch: Sketch, share: float) -> Group:
         if not any(sketch.varies):
@@ -207,15 +204,14 @@ class Planner:
         nothing = (Place(),) * len(recipe.net.layers)
         found = places(recipe, self.in_shape) if self.shares else nothing
         steps = recipe.epochs * -(-self.rows // recipe.rows_per_batch(self.rows))
-        return skeleton(recipe, found), Sketch(recipe, found, count, steps, [found])
+        return skeleton(recipe, found), Sketch(recipe, found, (False,) * len(found), count, steps)
 
     def _grouped(self, family: list[Sketch]) -> list[Sketch]:
         """The sketches of a family joined as long as that saves time."""
-        alike: dict[Any, Sketch] = {}
-        for sketch in family:
-            key = _bare(sketch.places)
-            alike[key] = alike[key].joined(sketch) if key in alike else sketch
-        left = list(alike.values())
+        left = _merged(family)
+        if len(left) > SPARSE * len(family):
+            whole = reduce(Sketch.joined, left)
+            left = _merged([_rounded(sketch, whole, whole.places) for sketch in left])
         gains = {pair: self._gain(*pair) for pair in combinations(left, 2)}
         while gains:
             pair, gain = max(gains.items(), key=lambda item: item[1])
@@ -232,7 +228,7 @@ class Planner:
         return self._total(one) + self._total(other) - self._total(one.joined(other))
 
     def _total(self, sketch: Sketch) -> float:
-        compiling = min(1.0, sketch.count) * self.costs.compilation
+        compiling = -math.expm1(-sketch.count) * self.costs.compilation
         return compiling + sketch.count * self._training(sketch)
 
     def _training(self, sketch: Sketch) -> float:
@@ -250,6 +246,35 @@ class Planner:
             numbers += max(0, len(place.options) - 1) * features
         each = costs.weight + costs.product * batch
         return costs.step + weights * each + numbers * batch * costs.activation
+
+
+def _merged(family: Iterable[Sketch]) -> list[Sketch]:
+    """One sketch for all that are alike."""
+    found: dict[Any, Sketch] = {}
+    for sketch in family:
+        key = tuple(place.key for place in sketch.places)
+        found[key] = found[key].joined(sketch) if key in found else sketch
+    return list(found.values())
+
+
+def _rounded(sketch: Sketch, whole: Sketch, most: tuple[Place, ...] | None) -> Sketch:
+    """A sketch with room for others of its family: all activations, widths up to a power of two.
+
+    Args:
+        whole: the family joined.
+        most: limits on the widths; None for none.
+    """
+
+    def wide(at: int) -> Place:
+        units = 1 << (sketch.places[at].units - 1).bit_length() if sketch.places[at].units else 0
+        return whole.places[at]._replace(
+            units=units if most is None else min(units, most[at].units)
+        )
+
+    places = tuple(
+        wide(at) if varies else sketch.places[at] for at, varies in enumerate(whole.varies)
+    )
+    return replace(sketch, places=places, varies=whole.varies)
 
 
 def _draws(space: Recipe) -> tuple[list[Recipe], list[float]]:
@@ -278,11 +303,6 @@ def _drawn(
             yield space.at(trial.params | widest), RARE
     except RecipeError:
         return
-
-
-def _power(units: int) -> int:
-    """The next power of two; 0 stays 0."""
-    return 1 << (units - 1).bit_length() if units else 0
 
 
 def platform(devices: Sequence[Any] | None) -> str:
