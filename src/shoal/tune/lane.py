@@ -1,4 +1,4 @@
-"""Lane: a pool of one signature whose slots are refilled from a queue that grows while it runs.
+"""Lane: a pool of one program whose slots are refilled from a queue that grows while it runs.
 
 A lane advances by chunks of a fixed number of epochs and refills its slots between them, so when a
 member starts, and therefore which batches it sees, does not depend on the speed of the machine.
@@ -21,6 +21,7 @@ from shoal.recipe import Recipe
 from shoal.train.member import Member, Status
 from shoal.train.outcome import Outcome
 from shoal.train.pool import Chunk, Pool
+from shoal.tune.planner import Group
 
 WATCHED = "validation_loss"
 
@@ -79,11 +80,12 @@ class Seat:
 
 
 class Lane:
-    """Seats of one signature in training.
+    """Seats of one group in training.
 
     Args:
         pool: an empty pool.
         chunk: epochs between two refills.
+        group: between recipes and their form in the pool.
         waiting: seats without a slot; lanes may share it.
 
     Attributes:
@@ -91,8 +93,8 @@ class Lane:
         used, offered: slot-chunks that trained, and that there were.
     """
 
-    def __init__(self, pool: Pool, chunk: int, waiting: deque[Seat]) -> None:
-        self.pool, self.chunk, self.waiting = pool, chunk, waiting
+    def __init__(self, pool: Pool, chunk: int, group: Group, waiting: deque[Seat]) -> None:
+        self.pool, self.chunk, self.group, self.waiting = pool, chunk, group, waiting
         self.seats: list[Seat | None] = [None] * len(pool.recipes)
         self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
         self.used = self.offered = self.held = self.turn = 0
@@ -162,7 +164,7 @@ class Lane:
             self.seats[k] = seat
             self.histories.pop(k, None)
             seat.start_epoch = self.pool.epoch
-        self.pool.place({k: seat.recipe for k, seat in newcomers.items()})
+        self.pool.place({k: self.group.form(seat.recipe) for k, seat in newcomers.items()})
 
     def _read(self) -> None:
         part, left = self._begun, self.chunk
@@ -204,6 +206,7 @@ class Lane:
         kept = (member.parameters, member.statistics)
         if member.best and seat.best_epoch:
             kept = member.best
+        kept = self.group.plain(seat.recipe, kept)
         return Outcome(
             recipe=seat.recipe,
             status=seat.status,

@@ -36,6 +36,7 @@ from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
 from shoal.tune.grid import grid
 from shoal.tune.mirror import Mirror, open_storage, quiet_study
+from shoal.tune.planner import Planner, platform
 from shoal.tune.samplers.names import sampler as make_sampler
 from shoal.tune.samplers.pruners import pruner as make_pruner
 from shoal.tune.search import Budget, Search
@@ -53,9 +54,6 @@ LISTED = ("grid", "guess")
 """Samplers whose points are known before the search, which ends with them."""
 
 NOT_ADAPTIVE = (RandomSampler, QMCSampler)
-
-DRAWS = 64
-"""Random points that say how often each signature will come."""
 
 SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targets", "metrics")
 """What decides how trials are compared may not differ among them."""
@@ -146,7 +144,8 @@ def tune(
     members = seeds * max(1, folds or 0)
     budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive))
     room = members * min(budget.at_once, max(1, (slots or MOST_AT_ONCE) // members))
-    executor = Executor(data, parts, _chunk(space), settings, _shares(space), room)
+    planner = _planner(space, data, default, budget, members, settings)
+    executor = Executor(data, parts, _chunk(space), settings, planner, room)
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
     root = None if folder is None else Path(folder)
@@ -286,16 +285,26 @@ def _at_once(trials: int | None, members: int, slots: int | None, adaptive: bool
     return min(trials, MOST_ASKED) if trials is not None else MOST_AT_ONCE
 
 
-def _shares(space: Recipe) -> Counter[Any]:
-    """How often each signature comes among recipes drawn at random."""
-    study = quiet_study(None, None, sampler=optuna.samplers.RandomSampler(seed=0))
-    found: Counter[Any] = Counter()
-    for _ in range(DRAWS):
-        try:
-            found[space.suggest(study.ask()).signature] += 1
-        except RecipeError:
-            continue
-    return found
+def _planner(
+    space: Recipe,
+    data: Data,
+    default: Recipe,
+    budget: Budget,
+    members: int,
+    settings: Settings | None,
+) -> Planner:
+    """Which recipes of the space share a program; none do where layers are looked into."""
+    trials = None if budget.trials is None else budget.trials * members
+    devices = None if settings is None else settings.devices
+    return Planner(
+        space,
+        data.shape,
+        len(default.preparation.split.parts(data).train),
+        trials,
+        budget.seconds or 0.0,
+        platform(devices),
+        settings is None or not settings.signals,
+    )
 
 
 def _mirror(
