@@ -62,6 +62,11 @@ PICTURES = ("history", "parallel", "slice", "importance")
     "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Members of each trial."
 )
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate each trial with so many.")
+@click.option(
+    "--outer",
+    type=click.IntRange(2),
+    help="Repeat the search in so many outer folds: nested cross-validation.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=50, show_default=True, help="Of a trial.")
 @click.option(
     "--validation", type=float, default=0.2, show_default=True, help="Share to compare trials on."
@@ -115,6 +120,7 @@ def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]
         data,
         trials=trials,
         folds=options["folds"],
+        outer=options["outer"],
         seed=options["seed"],
         folder=folder,
         show=not options["quiet"],

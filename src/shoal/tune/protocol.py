@@ -168,9 +168,14 @@ def table(arms: dict[str, Arm]) -> str:
     """The arms as lines of text: validation, then each number on the test split."""
     rows = [["", *_headings(next(iter(arms.values())))]]
     rows += [[name, *map(str, _cells(arm))] for name, arm in arms.items()]
+    return lines(rows)
+
+
+def lines(rows: list[list[str]]) -> str:
+    """Rows of texts, one below the other."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    found = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
+    return "\n".join(line.rstrip() for line in found)
 
 
 def _headings(arm: Arm) -> list[str]:

@@ -21,6 +21,8 @@ from shoal.tune.protocol import Arm, Candidate
 if TYPE_CHECKING:
     import polars as pl
 
+    from shoal.tune.nested import Nested
+
 
 @dataclass(eq=False)
 class Study:
@@ -35,6 +37,7 @@ class Study:
             while trials remained; seconds: that all took.
         test_looks: how often the test split was read.
         folder: where things are kept, or None.
+        nested: the searches of the outer folds, where there are any.
     """
 
     space: Recipe
@@ -48,6 +51,7 @@ class Study:
     seconds: float
     folder: Path | None = None
     test_looks: int = field(default=0)
+    nested: "Nested | None" = None
 
     @property
     def recipe(self) -> Recipe:
@@ -167,7 +171,7 @@ class Study:
         return (
             f"Study({counts}; {self.compilations} compilation{'s' * (self.compilations != 1)}, "
             f"{self.wasted:.1%} of the slots wasted, {self.seconds:.1f} s)\n"
-            f"{self.table()}\n{self.verdict}"
+            f"{self.table()}\n{self.verdict}" + (f"\n{self.nested!r}" if self.nested else "")
         )
 
 

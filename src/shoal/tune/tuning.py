@@ -31,7 +31,7 @@ from shoal.spaces import Int
 from shoal.train.fit import as_data
 from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
-from shoal.tune import protocol
+from shoal.tune import nested, protocol
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
 from shoal.tune.grid import grid
@@ -40,6 +40,9 @@ from shoal.tune.samplers.names import sampler as make_sampler
 from shoal.tune.samplers.pruners import pruner as make_pruner
 from shoal.tune.search import Budget, Search
 from shoal.tune.study import Study
+
+STORAGE = "study.journal"
+"""The storage in a folder, where no other is given."""
 
 CHUNKS_PER_TRIAL = 10
 ADAPTIVE_AT_ONCE = 32
@@ -74,6 +77,7 @@ def tune(
     name: str = "study",
     seeds: int = 1,
     folds: int | None = None,
+    outer: int | None = None,
     guesses: Sequence[Mapping[str, Any]] = (),
     slots: int | None = None,
     seed: int = 0,
@@ -101,6 +105,9 @@ def tune(
         seeds: members of one trial that differ in their seed; its value is their mean.
         folds: F >= 2 for cross-validation: each trial is trained once for each fold; None to
             validate on the recipe's split.
+        outer: F >= 2 for nested cross-validation: the whole search is repeated in each of F outer
+            folds, and its winner judged on the rows held out; see ``Study.nested``. That takes
+            F + 1 searches of so many trials; the seconds are for all together.
         guesses: points to try first, {name: value}; the first one is the default recipe.
         slots: members trained at a time; None to choose.
         seed: of the sampler.
@@ -117,7 +124,6 @@ def tune(
         DataError: data that cannot be used, or no validation split.
         FileError: the storage or folder cannot be written.
     """
-    began = time.monotonic()
     data = as_data(data)
     _check_space(space)
     whole = Whole(1)
@@ -126,9 +132,51 @@ def tune(
         seconds=(seconds, optional(Number(0.0, low_open=True))),
         seeds=(seeds, whole),
         folds=(folds, optional(Whole(2))),
+        outer=(outer, optional(Whole(2))),
         slots=(slots, optional(whole)),
         fresh=(fresh, whole),
     )
+    given = {"trials": trials, "sampler": sampler, "pruner": pruner, "seeds": seeds,
+             "folds": folds, "guesses": guesses, "slots": slots, "seed": seed, "fresh": fresh,
+             "show": show, "settings": settings}  # fmt: skip
+    given["seconds"] = seconds if seconds is None else seconds / (1 + (outer or 0))
+    found = _once(space, data, name=name, storage=storage, folder=folder, **given)
+    if outer:
+        began, kept = time.monotonic(), storage
+        if storage is None and folder is not None:
+            kept = Path(folder) / STORAGE
+
+        def search(part: Data, called: str) -> Study:
+            return _once(space, part, name=called, storage=kept, folder=None, **given)
+
+        split = found.default.recipe.preparation.split
+        found.nested = nested.judge(search, data, split, outer, name)
+        found.seconds += time.monotonic() - began
+    return found
+
+
+def _once(
+    space: Recipe,
+    data: Data,
+    *,
+    trials: int | None,
+    seconds: float | None,
+    sampler: str | BaseSampler,
+    pruner: str | BasePruner | None,
+    storage: str | Path | BaseStorage | None,
+    folder: str | Path | None,
+    name: str,
+    seeds: int,
+    folds: int | None,
+    guesses: Sequence[Mapping[str, Any]],
+    slots: int | None,
+    seed: int,
+    fresh: int,
+    show: bool | str,
+    settings: Settings | None,
+) -> Study:
+    """One search; arguments as for ``tune``."""
+    began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
     listed = _listed(space, sampler, points)
     if trials is None and seconds is None and listed is None:
@@ -308,7 +356,7 @@ def _mirror(
 ) -> Mirror | None:
     if storage is None and folder is None:
         return None
-    opened = open_storage(storage if storage is not None else Path(str(folder)) / "study.journal")
+    opened = open_storage(storage if storage is not None else Path(str(folder)) / STORAGE)
     about = {"space": json.loads(space.to_json()), "data": fingerprint(data), "seed": seed}
     return Mirror(opened, name, about)
 
