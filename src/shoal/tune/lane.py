@@ -29,6 +29,7 @@ class Seat:
     Attributes:
         recipe: with its own seed; fold: which rows validate, None for the recipe's split.
         keep: whether weights and the whole record are wanted in the end.
+        later: {epoch of its own, at the end of a chunk: the recipe from there on}.
         start_epoch: the global epoch at which it began; -1 while it waits.
         losses: (e,) the validation loss after each epoch so far.
         status: why it stopped; ``RUNNING`` before.
@@ -40,6 +41,7 @@ class Seat:
     recipe: Recipe
     fold: int | None = None
     keep: bool = False
+    later: Mapping[int, Recipe] = field(default_factory=dict)
     start_epoch: int = -1
     losses: Numbers = field(default_factory=lambda: np.empty(0))
     status: Status = Status.RUNNING
@@ -113,6 +115,7 @@ class Lane:
         """
         try:
             self._refill()
+            self._change()
             self._run()
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             self.fail(str(error).split("\n", 1)[0])
@@ -142,6 +145,13 @@ class Lane:
             self.histories.pop(k, None)
             seat.start_epoch = self.pool.epoch
         self.pool.place({k: seat.recipe for k, seat in newcomers.items()})
+
+    def _change(self) -> None:
+        """Give seats whose recipe changes now the next one."""
+        for k, seat in enumerate(self.seats):
+            if seat is not None and (age := self.pool.epoch - seat.start_epoch) in seat.later:
+                seat.recipe = seat.later[age]
+                self.pool.change({k: seat.recipe})
 
     def _run(self) -> None:
         self.offered += len(self.seats)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from shoal.data.dataset import Data
 from shoal.errors import RecipeError
@@ -16,6 +16,7 @@ from shoal.recipe import Recipe
 from shoal.train.model import Model
 from shoal.train.run import Run
 from shoal.tune import protocol
+from shoal.tune.lineage import Lineage
 from shoal.tune.protocol import Arm, Candidate
 
 if TYPE_CHECKING:
@@ -109,12 +110,35 @@ class Study:
         ``fit(recipe, data, start_epoch=epoch)`` gives the same losses.
 
         Raises:
+            RecipeError: no such trial, one that was never trained, or one that has inherited.
+        """
+        trial = self._trained(number)
+        if len(trial.user_attrs.get("lineage", ())) > 1:
+            raise RecipeError(
+                f"trial {number}",
+                required="the same values from its first step on",
+                got="others inherited from another network",
+                remedy=f"use study.lineage({number}).fit(data)",
+            )
+        seed, epoch = trial.user_attrs["seeds"][0], trial.user_attrs["start_epochs"][0]
+        return self.space.at(trial.params).replace(seed=seed), max(0, epoch)
+
+    def lineage(self, number: int | None = None) -> Lineage:
+        """The values that the network of a trial was trained with, one after another.
+
+        Args:
+            number: of the trial; None for the winner.
+
+        Raises:
             RecipeError: no such trial, or one that was never trained.
         """
+        trial = self._trained(self.candidates[0].number if number is None else number)
+        return Lineage.of(self.space, trial, trial.user_attrs["seeds"][0])
+
+    def _trained(self, number: int) -> FrozenTrial:
         for trial in self.optuna.get_trials(deepcopy=False):
             if trial.user_attrs.get("trial") == number and "seeds" in trial.user_attrs:
-                seed, epoch = trial.user_attrs["seeds"][0], trial.user_attrs["start_epochs"][0]
-                return self.space.at(trial.params).replace(seed=seed), max(0, epoch)
+                return trial
         raise RecipeError(
             f"trial {number}",
             required="a trial that was trained",

@@ -23,19 +23,21 @@ from shoal import describe
 from shoal.choosing import check_values
 from shoal.data.dataset import Data
 from shoal.data.fingerprint import fingerprint
-from shoal.errors import DataError, RecipeError
+from shoal.errors import RecipeError
 from shoal.files import write_atomically
 from shoal.recipe import Recipe
-from shoal.rules import Number, Rule, Whole, optional
+from shoal.rules import Number, Whole, optional
 from shoal.spaces import Int
 from shoal.train.fit import as_data
 from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
 from shoal.tune import nested, protocol
+from shoal.tune.checks import check_population, check_settings, check_space, nothing
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
 from shoal.tune.grid import grid
 from shoal.tune.mirror import Mirror, open_storage, quiet_study
+from shoal.tune.population import Population
 from shoal.tune.samplers.names import sampler as make_sampler
 from shoal.tune.samplers.pruners import pruner as make_pruner
 from shoal.tune.search import Budget, Search
@@ -55,13 +57,13 @@ MOST_ASKED = 4096
 LISTED = ("grid", "guess")
 """Samplers whose points are known before the search, which ends with them."""
 
+POPULATION = "pbt"
+"""Not a sampler to Optuna: values change while networks train."""
+
 NOT_ADAPTIVE = (RandomSampler, QMCSampler)
 
 DRAWS = 64
 """Random points that say how often each signature will come."""
-
-SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targets", "metrics")
-"""What decides how trials are compared may not differ among them."""
 
 
 def tune(
@@ -95,7 +97,8 @@ def tune(
         trials: how many, in all; seconds: after which no new one begins and
             those still waiting are given up. At least one of the two.
         sampler: "auto", "lipo", "bobyqa", "harmonica", "tpe", "random", "quasi-random", "grid",
-            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's.
+            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's; or "pbt",
+            population based training of so many networks as ``trials`` says.
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
             is there already goes on.
@@ -125,9 +128,9 @@ def tune(
         FileError: the storage or folder cannot be written.
     """
     data = as_data(data)
-    _check_space(space)
+    check_space(space)
     whole = Whole(1)
-    _check_settings(
+    check_settings(
         trials=(trials, optional(whole)),
         seconds=(seconds, optional(Number(0.0, low_open=True))),
         seeds=(seeds, whole),
@@ -136,7 +139,7 @@ def tune(
         slots=(slots, optional(whole)),
         fresh=(fresh, whole),
     )
-    given = {"trials": trials, "sampler": sampler, "pruner": pruner, "seeds": seeds,
+    given: dict[str, Any] = {"trials": trials, "sampler": sampler, "pruner": pruner, "seeds": seeds,
              "folds": folds, "guesses": guesses, "slots": slots, "seed": seed, "fresh": fresh,
              "show": show, "settings": settings}  # fmt: skip
     given["seconds"] = seconds if seconds is None else seconds / (1 + (outer or 0))
@@ -179,6 +182,8 @@ def _once(
     began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
     listed = _listed(space, sampler, points)
+    if sampler == POPULATION:
+        trials = check_population(trials, seconds, pruner, seeds, folds)
     if trials is None and seconds is None and listed is None:
         raise RecipeError(
             "tune(trials, seconds)",
@@ -198,16 +203,21 @@ def _once(
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
     root = None if folder is None else Path(folder)
-    mirror = _mirror(storage, root, name, space, data, seed)
+    size = trials if sampler == POPULATION else None
+    mirror = _mirror(storage, root, name, space, data, seed, size)
     if mirror is not None and mirror.finished:
         chosen = _sampler(sampler, _later(seed, len(mirror.finished)))
     study = quiet_study(None, name, sampler=chosen, pruner=make_pruner(pruner or "none"))
-    _first(study, points if listed is None else listed, mirror)
-    search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
+    search: Search | Population
+    if size is not None:
+        search = Population(space, study, executor, size, points, seed, mirror)
+    else:
+        _first(study, points if listed is None else listed, mirror)
+        search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
     with progress(show) as line, mirror or nullcontext():
         _run(search, line)
         if not np.isfinite(search.best):
-            raise _nothing(study)
+            raise nothing(study)
         executor.deadline = float("inf")
         line.say("training the best again with fresh seeds")
         found = _finish(search, data, default, fresh, root)
@@ -215,8 +225,12 @@ def _once(
     return found
 
 
-def _run(search: Search, line: Progress) -> None:
+def _run(search: Search | Population, line: Progress) -> None:
     began = time.monotonic()
+    if isinstance(search, Population):
+        while search.advance():
+            line.show(search.standing)
+        return
     before = search.done
     while search.advance():
         line.show(_standing(search, before, time.monotonic() - began))
@@ -236,7 +250,9 @@ def _standing(search: Search, before: int, seconds: float) -> Standing:
     return Standing(search.done, search.budget.trials or search.done, text)
 
 
-def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None) -> Study:
+def _finish(
+    search: Search | Population, data: Data, default: Recipe, fresh: int, folder: Path | None
+) -> Study:
     candidates, winner, other = protocol.judge(search, default, fresh)
     found = Study(
         space=search.space,
@@ -255,37 +271,12 @@ def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Pat
         write_atomically(folder / "space.json", search.space.to_json().encode())
         write_atomically(folder / "winner.json", found.run.recipe.to_json().encode())
         found.best.save(folder / "best.safetensors")
+        if isinstance(search, Population):
+            found.lineage().save(folder / "lineage.json")
     return found
 
 
 # --- preparing -----------------------------------------------------------------------------------
-
-
-def _check_space(space: Any) -> None:
-    if not isinstance(space, Recipe) or not describe.is_open(space):
-        got = "one without" if isinstance(space, Recipe) else f"a {type(space).__name__}"
-        raise RecipeError(
-            "tune(space)",
-            required="a Recipe with something open in it",
-            got=got,
-            remedy="put Float, Int or Choice in the place of values; to train it, use fit",
-        )
-    for parameter in space.parameters:
-        if parameter.path.startswith(SAME_FOR_ALL):
-            raise RecipeError(
-                f"tune(space) with {parameter.path} open",
-                required="trials whose validation losses can be compared",
-                got=repr(parameter.leaf),
-                remedy="choose it before the search",
-            )
-
-
-def _check_settings(**given: tuple[Any, Rule]) -> None:
-    for what, (value, rule) in given.items():
-        if not rule.accepts(value):
-            raise RecipeError(
-                f"tune({what})", required=rule.text, got=repr(value), remedy="change the value"
-            )
 
 
 def _listed(
@@ -308,7 +299,7 @@ def _listed(
 
 def _sampler(wanted: str | BaseSampler, seed: int) -> BaseSampler:
     """A sampler; points that are listed are enqueued, so theirs is never asked for more."""
-    return make_sampler("random" if wanted in LISTED else wanted, seed)
+    return make_sampler("random" if wanted in (*LISTED, POPULATION) else wanted, seed)
 
 
 def _chunk(space: Recipe) -> int:
@@ -353,11 +344,13 @@ def _mirror(
     space: Recipe,
     data: Data,
     seed: int,
+    population: int | None,
 ) -> Mirror | None:
     if storage is None and folder is None:
         return None
     opened = open_storage(storage if storage is not None else Path(str(folder)) / STORAGE)
     about = {"space": json.loads(space.to_json()), "data": fingerprint(data), "seed": seed}
+    about["population"] = population
     return Mirror(opened, name, about)
 
 
@@ -377,15 +370,3 @@ def _first(study: optuna.Study, points: list[dict[str, Any]], mirror: Mirror | N
 def _later(seed: int, finished: int) -> int:
     """Another seed for a study that goes on, so that it does not draw the same points again."""
     return int(np.random.SeedSequence([seed, finished]).generate_state(1)[0])
-
-
-def _nothing(study: optuna.Study) -> RecipeError | DataError:
-    trials = study.get_trials(deepcopy=False)
-    reasons = Counter(t.user_attrs.get("reason", "pruned") for t in trials)
-    reason, count = reasons.most_common(1)[0]
-    return RecipeError(
-        "tune(space)",
-        required="a trial that comes to its end",
-        got=f"none among {len(trials)}; {count} of them: {reason}",
-        remedy="narrow the space, or search longer",
-    )
