@@ -27,9 +27,9 @@ SAMPLERS = (
     "random",
     "quasi-random",
     "grid",
+    "pbt",
 )
 PRUNERS = ("none", "median", "halving", "hyperband", "patient")
-PICTURES = ("history", "parallel", "slice", "importance")
 
 
 @click.command()
@@ -46,7 +46,7 @@ PICTURES = ("history", "parallel", "slice", "importance")
 @click.option("--trials", type=click.IntRange(1), help="How many.  [default: 100]")
 @click.option("--seconds", type=float, help="After which no new trial begins.")
 @click.option("--sampler", type=click.Choice(SAMPLERS), default="auto", show_default=True)
-@click.option("--pruner", type=click.Choice(PRUNERS), default="median", show_default=True)
+@click.option("--pruner", type=click.Choice(PRUNERS), help="[default: median; none for pbt]")
 @click.option(
     "--storage",
     help="Where every finished trial goes: a file, or a URL of SQLite or PostgreSQL.  "
@@ -96,6 +96,11 @@ def tune(source: str, **options: Any) -> None:
     drawn = _draw(study, folder)
     kept = ["best.safetensors", "winner.json", "space.json", *drawn]
     click.echo(f"kept in {folder}: {', '.join(kept)}")
+    lineage = study.lineage()
+    if len(lineage.epochs) > 1:
+        click.echo(f"the winner was trained with\n{lineage}")
+        click.echo(f"the winner alone: Lineage.load({str(folder / 'lineage.json')!r}).fit(data)")
+        return
     click.echo(f"the winner alone: {_alone(source, given, study, folder)}")
 
 
@@ -112,6 +117,7 @@ def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]
     from shoal.tune.tuning import tune as search
 
     chosen = {key: options[key] for key in ("seconds", "sampler", "pruner", "storage", "seeds")}
+    chosen["pruner"] = options["pruner"] or ("none" if options["sampler"] == "pbt" else "median")
     trials = options["trials"]
     if trials is None and options["seconds"] is None and options["sampler"] != "grid":
         trials = USUAL_TRIALS
@@ -130,8 +136,9 @@ def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]
 
 def _draw(study: "Study", folder: Path) -> list[str]:
     """Every picture that there is something to show in."""
-    kinds = [kind for kind in PICTURES if kind != "importance" or study.importance()]
-    return [study.draw(folder / f"{kind}.png", kind).name for kind in kinds]
+    from shoal.tune.pictures import drawable
+
+    return [study.draw(folder / f"{kind}.png", kind).name for kind in drawable(study)]
 
 
 def _alone(source: str, given: dict[str, Any], study: "Study", folder: Path) -> str:

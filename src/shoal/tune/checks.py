@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 
 from shoal import describe
-from shoal.errors import DataError, RecipeError
+from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.rules import Rule
 
@@ -15,6 +15,11 @@ SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targe
 
 
 def check_space(space: Any) -> None:
+    """Whether something is open, and nothing that decides how trials are compared.
+
+    Raises:
+        RecipeError: otherwise.
+    """
     if not isinstance(space, Recipe) or not describe.is_open(space):
         got = "one without" if isinstance(space, Recipe) else f"a {type(space).__name__}"
         raise RecipeError(
@@ -65,6 +70,11 @@ def check_population(
 
 
 def check_settings(**given: tuple[Any, Rule]) -> None:
+    """Whether each value keeps its rule.
+
+    Raises:
+        RecipeError: one does not; it is named.
+    """
     for what, (value, rule) in given.items():
         if not rule.accepts(value):
             raise RecipeError(
@@ -72,7 +82,8 @@ def check_settings(**given: tuple[Any, Rule]) -> None:
             )
 
 
-def nothing(study: optuna.Study) -> RecipeError | DataError:
+def nothing(study: optuna.Study) -> RecipeError:
+    """The error for a study without a complete trial, with the most frequent reason."""
     trials = study.get_trials(deepcopy=False)
     reasons = Counter(t.user_attrs.get("reason", "pruned") for t in trials)
     reason, count = reasons.most_common(1)[0]

@@ -3,7 +3,8 @@
 All members train at the same time. After every chunk
 
     exploit   a member among the worst 20 % takes over the weights, the state of the optimiser and
-              the values of a member drawn from the best 20 % (truncation selection)
+              the values of a member drawn from the best 20 % (truncation selection); so does
+              every member that is not finite any more
     explore   each value it took over is multiplied by 0.8 or 1.2, or now and then drawn anew
 
 The state of a member does not depend on its slot, so that a network trained alone along its
@@ -216,9 +217,9 @@ class Population:
         best = [k for k in order[:cut] if not self.members[k].seat.done]
         if not best or 2 * cut > len(order):
             return
-        sources = {}
-        for k in map(int, order[-cut:]):
-            sources[k] = int(self._random.choice(best))
+        dead = [k for k in order[:-cut] if self.members[k].last == float("inf")]
+        worst = map(int, [*dead, *order[-cut:]])
+        sources = {k: int(self._random.choice(best)) for k in worst}
         self.pool.copy(sources)
         self.copies += len(sources)
         for k, source in sources.items():

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,16 +175,22 @@ class Study:
         """Write ``best`` as one file; see ``Model.save``."""
         return self.best.save(path)
 
-    def draw(self, path: str | Path, kind: str = "history") -> Path:
-        """Draw the study: "history", "parallel", "slice" or "importance".
+    def draw(self, path: str | Path, kind: str = "history", parameters: Sequence[str] = ()) -> Path:
+        """Draw the study: "history", "parallel", "slice", "importance", "contour" or "lineage".
+
+        Args:
+            path: of the picture.
+            kind: of the picture; "lineage" for a population.
+            parameters: two names for "contour"; none for the two most important.
 
         Raises:
-            RecipeError: another kind.
+            RecipeError: another kind, or unknown names.
+            DataError: too few trials for importances or a contour; no population for lineages.
             FileError: the picture cannot be written.
         """
         from shoal.tune.pictures import draw
 
-        return draw(self, path, kind)
+        return draw(self, path, kind, parameters)
 
     def __repr__(self) -> str:
         states = [t.state for t in self.optuna.get_trials(deepcopy=False)]

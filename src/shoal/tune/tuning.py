@@ -97,8 +97,8 @@ def tune(
         trials: how many, in all; seconds: after which no new one begins and
             those still waiting are given up. At least one of the two.
         sampler: "auto", "lipo", "bobyqa", "harmonica", "tpe", "random", "quasi-random", "grid",
-            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's; or "pbt",
-            population based training of so many networks as ``trials`` says.
+            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's;
+            or "pbt", population based training of as many networks as ``trials`` says.
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
             is there already goes on.
