@@ -174,15 +174,19 @@ def _arm(executor: Executor, recipe: Recipe, seats: list[Seat]) -> Arm:
 
 def table(arms: dict[str, Arm]) -> str:
     """The arms as lines of text: validation, then each number on the test split."""
-    rows = [["", *_headings(next(iter(arms.values())))]]
-    rows += [[name, *map(str, _cells(arm))] for name, arm in arms.items()]
-    return lines(rows)
+    return lines(rows(arms))
 
 
-def lines(rows: list[list[str]]) -> str:
+def rows(arms: dict[str, Arm]) -> list[list[str]]:
+    """The arms as rows of texts, the first row the headings."""
+    first = ["", *_headings(next(iter(arms.values())))]
+    return [first, *([name, *map(str, _cells(arm))] for name, arm in arms.items())]
+
+
+def lines(cells: list[list[str]]) -> str:
     """Rows of texts, one below the other."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    found = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    found = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in cells)
     return "\n".join(line.rstrip() for line in found)
 
 

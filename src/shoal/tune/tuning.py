@@ -31,7 +31,7 @@ from shoal.spaces import Int
 from shoal.train.fit import as_data
 from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
-from shoal.tune import nested, protocol
+from shoal.tune import account, nested, protocol
 from shoal.tune.checks import check_population, check_settings, check_space, nothing
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
@@ -102,8 +102,8 @@ def tune(
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
             is there already goes on.
-        folder: for study.journal (the storage, where none is given), space.json, winner.json and
-            best.safetensors; None for nothing.
+        folder: for study.journal (the storage, where none is given), space.json, winner.json,
+            best.safetensors and study.json, which ``report`` reads; None for nothing.
         name: of the study in its storage.
         seeds: members of one trial that differ in their seed; its value is their mean.
         folds: F >= 2 for cross-validation: each trial is trained once for each fold; None to
@@ -155,6 +155,8 @@ def tune(
         split = found.default.recipe.preparation.split
         found.nested = nested.judge(search, data, split, outer, name)
         found.seconds += time.monotonic() - began
+    if found.folder is not None:
+        account.save(found, found.folder)
     return found
 
 
