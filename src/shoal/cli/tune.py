@@ -75,6 +75,12 @@ PRUNERS = ("none", "median", "halving", "hyperband", "patient")
     "--test", type=float, default=0.2, show_default=True, help="Share for one look at the end."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampler.")
+@click.option(
+    "--ray",
+    "cluster",
+    metavar="ADDRESS",
+    help="Search on a Ray cluster: its address, auto, or local to start one here.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def tune(source: str, **options: Any) -> None:
     """Search the best hyperparameters for SOURCE: a table, or the name of a built-in data set.
@@ -116,7 +122,9 @@ def _space(data: "Data", options: dict[str, Any]) -> "Recipe":
 def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]) -> "Study":
     from shoal.tune.tuning import tune as search
 
-    chosen = {key: options[key] for key in ("seconds", "sampler", "pruner", "storage", "seeds")}
+    chosen = {
+        key: options[key] for key in ("seconds", "sampler", "pruner", "storage", "seeds", "cluster")
+    }
     chosen["pruner"] = options["pruner"] or ("none" if options["sampler"] == "pbt" else "median")
     trials = options["trials"]
     if trials is None and options["seconds"] is None and options["sampler"] != "grid":

@@ -1,6 +1,7 @@
 """Checks of what ``tune`` is given, and what it says when nothing came of it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -39,7 +40,12 @@ def check_space(space: Any) -> None:
 
 
 def check_population(
-    trials: int | None, seconds: float | None, pruner: Any, seeds: int, folds: int | None
+    trials: int | None,
+    seconds: float | None,
+    pruner: Any,
+    seeds: int,
+    folds: int | None,
+    cluster: Sequence[Any],
 ) -> int:
     """The size of a population.
 
@@ -51,6 +57,7 @@ def check_population(
         ("pruner", pruner, None, "no pruner: the worst members inherit from the best"),
         ("seeds", seeds, 1, "one network for each trial"),
         ("folds", folds, None, "one network for each trial"),
+        ("cluster", list(cluster), [], "one pool, because its members inherit from one another"),
     ):
         if value != unset and value != "none":
             raise RecipeError(

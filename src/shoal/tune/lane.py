@@ -35,6 +35,7 @@ class Seat:
         status: why it stopped; ``RUNNING`` before.
         best_epoch: of the lowest loss, counted from 1.
         reason: why it could not be trained, "" otherwise.
+        restarts: how often it had to begin again, because its worker was lost.
         outcome: weights and record, where they are kept.
     """
 
@@ -47,6 +48,7 @@ class Seat:
     status: Status = Status.RUNNING
     best_epoch: int = 0
     reason: str = ""
+    restarts: int = 0
     outcome: Outcome | None = None
 
     @property

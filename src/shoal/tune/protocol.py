@@ -26,6 +26,7 @@ from shoal.tune.lane import Seat
 from shoal.tune.lineage import Lineage
 
 if TYPE_CHECKING:
+    from shoal.tune.cluster import Cluster
     from shoal.tune.population import Population
     from shoal.tune.search import Search
 
@@ -92,7 +93,7 @@ class Arm:
     test: tuple[dict[str, float], ...]
 
 
-def train(executor: Executor, seats: list[Seat]) -> None:
+def train(executor: "Executor | Cluster", seats: list[Seat]) -> None:
     """Train seats until each has its value or its reason."""
     executor.submit(seats)
     while any(not seat.done for seat in seats):
@@ -162,7 +163,7 @@ def _mean(seats: list[Seat]) -> float:
     )
 
 
-def _arm(executor: Executor, recipe: Recipe, seats: list[Seat]) -> Arm:
+def _arm(executor: "Executor | Cluster", recipe: Recipe, seats: list[Seat]) -> Arm:
     prepared = executor.prepared(recipe)
     outcomes = [seat.outcome for seat in seats if seat.outcome is not None]
     runs = tuple(Run.of([outcome], prepared, 0.0, None) for outcome in outcomes)

@@ -9,7 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
 from shoal.tune import account, nested, protocol
 from shoal.tune.checks import check_population, check_settings, check_space, nothing
+from shoal.tune.cluster import Cluster, Node, connected
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
 from shoal.tune.grid import grid
@@ -86,6 +87,7 @@ def tune(
     fresh: int = 5,
     show: bool | str = True,
     settings: Settings | None = None,
+    cluster: str | None = None,
 ) -> Study:
     """Search what a space leaves open for the lowest validation loss.
 
@@ -117,6 +119,8 @@ def tune(
         fresh: seeds with which winner and default are trained in the end.
         show: progress, as for ``fit``.
         settings: of the pools, as for ``fit``.
+        cluster: address of a Ray cluster, "auto", or "local" to start one here: each machine
+            trains whole pools, all for one study. ``slots`` are then those of each machine.
 
     Returns:
         the study: the winner with fresh seeds beside the default, the model, all trials.
@@ -125,6 +129,7 @@ def tune(
         RecipeError, ShapeError: nothing open, a bad guess, or a default recipe that cannot be
             trained; a storage with another study; no trial that came to its end.
         DataError: data that cannot be used, or no validation split.
+        DeviceError: a cluster that does not answer, or Ray is not installed.
         FileError: the storage or folder cannot be written.
     """
     data = as_data(data)
@@ -143,18 +148,20 @@ def tune(
              "folds": folds, "guesses": guesses, "slots": slots, "seed": seed, "fresh": fresh,
              "show": show, "settings": settings}  # fmt: skip
     given["seconds"] = seconds if seconds is None else seconds / (1 + (outer or 0))
-    found = _once(space, data, name=name, storage=storage, folder=folder, **given)
-    if outer:
-        began, kept = time.monotonic(), storage
-        if storage is None and folder is not None:
-            kept = Path(folder) / STORAGE
+    with connected(cluster) as nodes:
+        found = _once(space, data, name=name, storage=storage, folder=folder, nodes=nodes, **given)
+        if outer:
+            began, kept = time.monotonic(), storage
+            if storage is None and folder is not None:
+                kept = Path(folder) / STORAGE
 
-        def search(part: Data, called: str) -> Study:
-            return _once(space, part, name=called, storage=kept, folder=None, **given)
+            def search(part: Data, called: str) -> Study:
+                rest: dict[str, Any] = {"storage": kept, "folder": None, "nodes": nodes}
+                return _once(space, part, name=called, **rest, **given)
 
-        split = found.default.recipe.preparation.split
-        found.nested = nested.judge(search, data, split, outer, name)
-        found.seconds += time.monotonic() - began
+            split = found.default.recipe.preparation.split
+            found.nested = nested.judge(search, data, split, outer, name)
+            found.seconds += time.monotonic() - began
     if found.folder is not None:
         account.save(found, found.folder)
     return found
@@ -179,13 +186,14 @@ def _once(
     fresh: int,
     show: bool | str,
     settings: Settings | None,
+    nodes: list[Node],
 ) -> Study:
     """One search; arguments as for ``tune``."""
     began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
     listed = _listed(space, sampler, points)
     if sampler == POPULATION:
-        trials = check_population(trials, seconds, pruner, seeds, folds)
+        trials = check_population(trials, seconds, pruner, seeds, folds, nodes)
     if trials is None and seconds is None and listed is None:
         raise RecipeError(
             "tune(trials, seconds)",
@@ -199,9 +207,13 @@ def _once(
     chosen = _sampler(sampler, seed)
     adaptive = not isinstance(chosen, NOT_ADAPTIVE)
     members = seeds * max(1, folds or 0)
-    budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive))
-    room = members * min(budget.at_once, max(1, (slots or MOST_AT_ONCE) // members))
-    executor = Executor(data, parts, _chunk(space), settings, _shares(space), room)
+    machines = max(1, len(nodes))
+    budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive, machines))
+    each = -(-budget.at_once // machines)
+    room = members * min(each, max(1, (slots or MOST_AT_ONCE) // members))
+    drawn = _drawn(space)
+    shares = Counter(recipe.signature for recipe in drawn)
+    executor = Executor(data, parts, _chunk(space), settings, shares, room)
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
     root = None if folder is None else Path(folder)
@@ -211,16 +223,21 @@ def _once(
         chosen = _sampler(sampler, _later(seed, len(mirror.finished)))
     study = quiet_study(None, name, sampler=chosen, pruner=make_pruner(pruner or "none"))
     search: Search | Population
+    trainer = Cluster(executor, nodes, drawn) if nodes else None
     if size is not None:
         search = Population(space, study, executor, size, points, seed, mirror)
     else:
         _first(study, points if listed is None else listed, mirror)
-        search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
-    with progress(show) as line, mirror or nullcontext():
+        search = Search(space, study, trainer or executor, budget, seeds, folds or 0, mirror)
+    with (
+        progress(show) as line,
+        mirror or nullcontext(),
+        closing(trainer) if trainer else nullcontext(),
+    ):
         _run(search, line)
         if not np.isfinite(search.best):
             raise nothing(study)
-        executor.deadline = float("inf")
+        search.executor.deadline = float("inf")
         line.say("training the best again with fresh seeds")
         found = _finish(search, data, default, fresh, root)
     found.seconds = time.monotonic() - began
@@ -318,24 +335,24 @@ def _chunk(space: Recipe) -> int:
     return max(c for c in range(1, most + 1) if open_epochs % c == 0)
 
 
-def _at_once(trials: int | None, members: int, slots: int | None, adaptive: bool) -> int:
+def _at_once(
+    trials: int | None, members: int, slots: int | None, adaptive: bool, machines: int
+) -> int:
     """Trials in flight: few for a sampler that learns, else as many as can be asked ahead."""
     if slots is not None:
-        return max(1, slots // members)
+        return max(1, slots // members) * machines
     if adaptive:
-        return ADAPTIVE_AT_ONCE
+        return ADAPTIVE_AT_ONCE * machines
     return min(trials, MOST_ASKED) if trials is not None else MOST_AT_ONCE
 
 
-def _shares(space: Recipe) -> Counter[Any]:
-    """How often each signature comes among recipes drawn at random."""
+def _drawn(space: Recipe) -> list[Recipe]:
+    """Recipes drawn at random, which say how often each signature will come."""
     study = quiet_study(None, None, sampler=optuna.samplers.RandomSampler(seed=0))
-    found: Counter[Any] = Counter()
+    found = []
     for _ in range(DRAWS):
-        try:
-            found[space.suggest(study.ask()).signature] += 1
-        except RecipeError:
-            continue
+        with suppress(RecipeError):
+            found.append(space.suggest(study.ask()))
     return found
 
 
