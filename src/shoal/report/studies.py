@@ -205,8 +205,10 @@ def _parallel(more: Mapping[str, Any]) -> str:
     bars = "".join(
         f'<path class="axis" d="M{40 + step * c:.0f} 30V200"/>' for c in range(len(columns))
     )
+    ends = {0: "start", len(columns) - 1: "end"}
     texts = "".join(
-        f'<text x="{40 + step * c:.0f}" y="{222 + 14 * (c % 2)}" text-anchor="middle">'
+        f'<text x="{40 + step * c - 36 * (c == 0):.0f}" y="{222 + 14 * (c % 2)}" '
+        f'text-anchor="{ends.get(c, "middle")}">'
         f"{escape(name)}</text>"
         for c, name in enumerate(names)
     )
