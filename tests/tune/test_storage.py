@@ -140,7 +140,7 @@ def test_another_study_in_the_storage_is_refused(script, tmp_path):
 def test_a_folder_holds_the_study_the_winner_and_the_model(script, tmp_path):
     space = script[1]
     study = sh.tune(space["space"](), space["data"](), trials=8, folder=tmp_path / "f", **QUIET)
-    names = {"study.journal", "space.json", "winner.json", "best.safetensors"}
+    names = {"study.journal", "study.json", "space.json", "winner.json", "best.safetensors"}
     assert {path.name for path in (tmp_path / "f").iterdir()} == names
     assert sh.Recipe.from_json((tmp_path / "f" / "space.json").read_text()) == space["space"]()
     winner = sh.Recipe.from_json((tmp_path / "f" / "winner.json").read_text())

@@ -7,6 +7,7 @@ are empty here and absent on the page.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ class Study(NamedTuple):
         minimise: whether small values are good.
         table: of all trials; best: the best value after each of them, None before the first.
         values: of each trial, None where it has none.
+        more: what the account of a study of ``tune`` says beside these; {} for plain rows.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Study(NamedTuple):
     table: Table
     values: tuple[float | None, ...]
     best: tuple[float | None, ...]
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 class Contents(NamedTuple):
@@ -92,8 +95,8 @@ def contents(
         findings=_notes(findings, "findings"),
         cures=_notes(cures, "cures"),
         studies=tuple(_study(rows) for rows in studies),
-        cards=_distinct(known, "data"),
-        environments=_distinct(known, "environment"),
+        cards=_distinct([*(run.about for run in known), *studies], "data"),
+        environments=_distinct([*(run.about for run in known), *studies], "environment"),
         changes=tuple(known[0].recipe.diff(history.recipe) for history in known),
     )
 
@@ -115,11 +118,11 @@ def _histories(runs: Sequence[Run | History | str | Path]) -> list[History]:
     return found
 
 
-def _distinct(runs: Sequence[History], part: str) -> tuple[Mapping[str, Any], ...]:
-    """What the runs say about a part, each once."""
+def _distinct(abouts: Sequence[Mapping[str, Any]], part: str) -> tuple[Mapping[str, Any], ...]:
+    """What runs and studies say about a part, each once."""
     found: list[Mapping[str, Any]] = []
-    for run in runs:
-        said = run.about.get(part)
+    for about in abouts:
+        said = about.get(part)
         if said and said not in found:
             found.append(said)
     return tuple(found)
@@ -240,9 +243,11 @@ def _study(given: Mapping[str, Any]) -> Study:
         both = [v for v in (last, number) if v is not None]
         best.append(better(both) if both else None)
     name = str(given.get("name", "study"))
-    return Study(name, value, direction == "minimize", table, values, tuple(best))
+    more = {key: given[key] for key in MORE if key in given}
+    return Study(name, value, direction == "minimize", table, values, tuple(best), more)
 
 
+MORE = ("result", "verdict", "facts", "importance", "axes", "values", "contour")
 DIRECTIONS: dict[Any, Any] = {"minimize": min, "maximize": max}
 
 

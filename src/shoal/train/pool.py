@@ -243,13 +243,7 @@ class Pool:
             RecipeError: a recipe of another signature.
         """
         for slot, recipe in newcomers.items():
-            if recipe.signature != self.template.signature:
-                raise RecipeError(
-                    f"recipe {recipe.name!r}",
-                    required="the signature of its pool (shapes, structure, kinds, batch size)",
-                    got=self.template.diff(recipe).replace("\n", "; "),
-                    remedy="give recipes of several signatures to fit_many, which makes the pools",
-                )
+            self._check(recipe)
             self.recipes[slot] = recipe
         if not newcomers:
             return
@@ -257,6 +251,44 @@ class Pool:
             self._stacked = self._stack()
             which = self._mask(newcomers)
             self.members = self.programs.fresh(self._stacked, self.members, which)
+
+    def _check(self, recipe: Recipe) -> None:
+        if recipe.signature != self.template.signature:
+            raise RecipeError(
+                f"recipe {recipe.name!r}",
+                required="the signature of its pool (shapes, structure, kinds, batch size)",
+                got=self.template.diff(recipe).replace("\n", "; "),
+                remedy="give recipes of several signatures to fit_many, which makes the pools",
+            )
+
+    def change(self, recipes: Mapping[int, Recipe]) -> None:
+        """Give members other numbers from the next epoch on; weights and states stay.
+
+        Raises:
+            RecipeError: a recipe of another signature.
+        """
+        for slot, recipe in recipes.items():
+            self._check(recipe)
+            self.recipes[slot] = recipe
+        if recipes:
+            with self._precision():
+                self._stacked = self._stack()
+
+    def copy(self, sources: Mapping[int, int]) -> None:
+        """Put copies of members into other slots: weights, states and recipes.
+
+        Args:
+            sources: {slot: the slot whose member it gets}.
+        """
+        if not sources:
+            return
+        where = np.arange(len(self.recipes), dtype=np.int32)
+        where[list(sources)] = list(sources.values())
+        self.recipes = [self.recipes[slot] for slot in where]
+        with self._precision():
+            self._stacked = self._stack()
+            where = self.programs.put(where, members=False)
+            self.members = self.programs.gather(self.members, where)
 
     def clear(self, slots: Iterable[int]) -> None:
         """Empty some slots."""

@@ -33,22 +33,26 @@ class Seat:
     Attributes:
         recipe: with its own seed; fold: which rows validate, None for the recipe's split.
         keep: whether weights and the whole record are wanted in the end.
+        later: {epoch of its own, at the end of a chunk: the recipe from there on}.
         start_epoch: the global epoch at which it began; -1 while it waits.
         losses: (e,) the validation loss after each epoch so far.
         status: why it stopped; ``RUNNING`` before.
         best_epoch: of the lowest loss, counted from 1.
         reason: why it could not be trained, "" otherwise.
+        restarts: how often it had to begin again, because its worker was lost.
         outcome: weights and record, where they are kept.
     """
 
     recipe: Recipe
     fold: int | None = None
     keep: bool = False
+    later: Mapping[int, Recipe] = field(default_factory=dict)
     start_epoch: int = -1
     losses: Numbers = field(default_factory=lambda: np.empty(0))
     status: Status = Status.RUNNING
     best_epoch: int = 0
     reason: str = ""
+    restarts: int = 0
     outcome: Outcome | None = None
 
     @property
@@ -123,6 +127,7 @@ class Lane:
         """
         try:
             self._refill()
+            self._change()
             self.offered += len(self.seats)
             self.used += sum(seat is not None for seat in self.seats)
             self._begun = self.pool.begin(self.chunk)
@@ -165,6 +170,13 @@ class Lane:
             self.histories.pop(k, None)
             seat.start_epoch = self.pool.epoch
         self.pool.place({k: self.group.form(seat.recipe) for k, seat in newcomers.items()})
+
+    def _change(self) -> None:
+        """Give seats whose recipe changes now the next one."""
+        for k, seat in enumerate(self.seats):
+            if seat is not None and (age := self.pool.epoch - seat.start_epoch) in seat.later:
+                seat.recipe = seat.later[age]
+                self.pool.change({k: self.group.form(seat.recipe)})
 
     def _read(self) -> None:
         part, left = self._begun, self.chunk

@@ -24,11 +24,13 @@ import jax
 import optuna
 
 from shoal.arrays import Shape, Tree, size
+from shoal.data.dataset import Data
 from shoal.errors import RecipeError, ShapeError
 from shoal.nets import Dense
 from shoal.recipe import Recipe
-from shoal.spaces import Int
+from shoal.spaces import Choice, Int
 from shoal.train.common import Common, Place, places, skeleton
+from shoal.train.pool import Settings
 from shoal.tune.mirror import quiet_study
 
 DRAWS = 64
@@ -303,6 +305,30 @@ def _drawn(
             yield space.at(trial.params | widest), RARE
     except RecipeError:
         return
+
+
+def plan(
+    space: Recipe,
+    data: Data,
+    trials: int | None,
+    seconds: float | None,
+    settings: Settings | None,
+) -> Planner:
+    """The planner of a search on the devices of this machine.
+
+    No recipes share a program where signals are wanted, which look into layers.
+    """
+    prepared: Any = space.preparation
+    split = (prepared.options[0] if isinstance(prepared, Choice) else prepared).split
+    return Planner(
+        space,
+        data.shape,
+        len(split.parts(data).train),
+        trials,
+        seconds or 0.0,
+        platform(None if settings is None else settings.devices),
+        settings is None or not settings.signals,
+    )
 
 
 def platform(devices: Sequence[Any] | None) -> str:
