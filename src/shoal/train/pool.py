@@ -290,6 +290,21 @@ class Pool:
             where = self.programs.put(where, members=False)
             self.members = self.programs.gather(self.members, where)
 
+    def take_over(self, other: "Pool", slots: Sequence[int]) -> None:
+        """Go on with members of another pool of the same signature, in slots 0, 1, ...
+
+        Args:
+            slots: of the other pool, at most as many as there are here.
+        """
+        chosen = list(slots)
+        self.recipes[: len(chosen)] = [other.recipes[slot] for slot in chosen]
+        self.epoch = other.epoch
+
+        def joined(theirs: Any, mine: Any) -> Numbers:
+            return np.concatenate([np.asarray(theirs)[chosen], np.asarray(mine)[len(chosen) :]])
+
+        self.put_back(jax.tree.map(joined, other.members, self.members))
+
     def clear(self, slots: Iterable[int]) -> None:
         """Empty some slots."""
         chosen = list(slots)

@@ -3,7 +3,7 @@
 Which signatures share a lane is the planner's business. A lane is made when its first seat comes,
 with as many slots as it then has seats or as the planner promises it; its program is compiled once
 and the lane stays. Lanes with work train in turn, a chunk each; those with many empty slots less
-often.
+often. When no more seats come and few are left, they move to a smaller pool.
 
 Where the devices are not the processor itself, chunks of two lanes are with them at a time: while
 one trains, the host reports, tells and asks for the other. One group then gets two lanes of half
@@ -159,9 +159,25 @@ class Executor:
                 continue
             self._turn += 1
             lane.held, lane.turn = 0, self._turn
+            if not more:
+                self._compact(lane)
             lane.begin()
             if lane.training:
                 self._begun.append(lane)
+
+    def _compact(self, lane: Lane) -> None:
+        """Move the last seats into a pool of a power of two where that pays for its compilation."""
+        taken = lane.taken
+        slots = 1 << max(0, len(taken) - 1).bit_length()
+        if not taken or lane.waiting or 2 * slots > len(lane.seats):
+            return
+        seats = [seat for seat in lane.seats if seat is not None]
+        recipe, fold = seats[0].recipe, seats[0].fold
+        left = max(int(seat.recipe.epochs) - len(seat.losses) for seat in seats)
+        saved = left * lane.pool.work.steps * (len(lane.seats) - slots)
+        if saved * self.planner.step_seconds(recipe) > self.planner.costs.compilation:
+            each, settings = [lane.pool.template] * slots, lane.pool.settings
+            lane.move(roomy_pool(each, self.prepared(recipe, fold), settings, None))
 
     def remove(self, seats: Iterable[Seat]) -> None:
         """Free the slots of seats that are wanted no more."""
@@ -197,7 +213,11 @@ class Executor:
         share = group.share
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))
-        return even if share > 0.99 else min(most, 1 << (even - 1).bit_length())
+        if share > 0.99:
+            return even
+        # A CPU takes time for each slot, so none should be empty; other devices for each round.
+        below = 1 << (even.bit_length() - 1)
+        return below if self.platform == "cpu" else min(most, 1 << (even - 1).bit_length())
 
 
 def usual_settings(recipe: Recipe, data: Data) -> Settings:

@@ -162,6 +162,19 @@ class Lane:
             self.seats[k] = None
         self.pool.clear(freed)
 
+    @property
+    def taken(self) -> list[int]:
+        """The slots that hold a seat."""
+        return [k for k, seat in enumerate(self.seats) if seat is not None]
+
+    def move(self, pool: Pool) -> None:
+        """Go on in another pool of the same program's signature, with as many slots as it has."""
+        old = self.taken
+        pool.take_over(self.pool, old)
+        self.pool = pool
+        self.seats = [self.seats[k] for k in old] + [None] * (len(pool.recipes) - len(old))
+        self.histories = {k: self.histories[j] for k, j in enumerate(old) if j in self.histories}
+
     def _refill(self) -> None:
         free = [k for k, seat in enumerate(self.seats) if seat is None]
         newcomers = {k: self.waiting.popleft() for k in free[: len(self.waiting)]}

@@ -236,6 +236,10 @@ class Planner:
     def _training(self, sketch: Sketch) -> float:
         return sketch.steps * self._step(sketch.recipe, sketch.places)
 
+    def step_seconds(self, recipe: Recipe) -> float:
+        """What a step of one member is expected to take, by its weights."""
+        return self._step(recipe, self._sketch(recipe, 1.0)[1].places)
+
     def _step(self, recipe: Recipe, found: Sequence[Place]) -> float:
         """Seconds of a step of one member, its dense layers as wide as the places."""
         batch, costs = recipe.rows_per_batch(self.rows), self.costs
