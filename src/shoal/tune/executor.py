@@ -173,7 +173,10 @@ class Executor:
         share = group.share
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))
-        return even if share > 0.99 else min(most, 1 << (even - 1).bit_length())
+        if share > 0.99:
+            return even
+        step = 1 << max(0, (even - 1).bit_length() - 4)  # an eighth more at most stands empty
+        return min(most, step * -(-even // step))
 
 
 def usual_settings(recipe: Recipe, data: Data) -> Settings:
