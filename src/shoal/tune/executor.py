@@ -215,9 +215,8 @@ class Executor:
         even = -(-wanted // -(-wanted // most))
         if share > 0.99:
             return even
-        # A CPU takes time for each slot, so none should be empty; other devices for each round.
-        below = 1 << (even.bit_length() - 1)
-        return below if self.platform == "cpu" else min(most, 1 << (even - 1).bit_length())
+        step = 1 << max(0, (even - 1).bit_length() - 4)  # an eighth more at most stands empty
+        return min(most, step * -(-even // step))
 
 
 def usual_settings(recipe: Recipe, data: Data) -> Settings:
