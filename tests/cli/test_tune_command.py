@@ -84,9 +84,9 @@ def test_a_recipe_without_anything_open_is_refused(space, tmp_path):
         run("tune", "iris", "--space", closed, "--trials", 3, "--folder", tmp_path / "x")
 
 
-def test_a_population_ends_with_the_lineage_of_the_winner(space, tmp_path):
+def test_a_population_ends_with_the_lineage_of_the_winner(tmp_path):
     folder = tmp_path / "p"
-    said = run("tune", "iris", "--space", space, "--trials", 10, "--sampler", "pbt", "--quiet",
+    said = run("tune", "iris", "--epochs", 10, "--trials", 10, "--sampler", "pbt", "--quiet",
                "--folder", folder)  # fmt: skip
     assert "10 complete" in said
     assert (folder / "lineage.json").exists() and (folder / "lineage.png").exists()

@@ -1,11 +1,14 @@
 """Storages: every finished trial is written, and a study that was killed goes on."""
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -74,6 +77,31 @@ def test_every_finished_trial_is_in_the_storage(script, tmp_path, ending):
         ):
             assert getattr(same, what) == getattr(trial, what)
     assert by_number[0].params == {"optimiser.learning_rate": 0.01}
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("optuna_dashboard") is None,
+    reason="the package optuna-dashboard is not installed",
+)
+@pytest.mark.filterwarnings("ignore")  # of the dashboard's own
+@pytest.mark.parametrize("ending", ["study.journal", "study.db"])
+def test_the_dashboard_opens_the_storage(script, tmp_path, ending):
+    """Asked in the process, as its page asks it."""
+    from optuna_dashboard import wsgi
+
+    script[1]["search"](tmp_path / ending, 12)
+    app = wsgi(open_storage(tmp_path / ending))
+
+    def get(path):
+        environment: dict = {"PATH_INFO": path, "QUERY_STRING": "after=0"}
+        setup_testing_defaults(environment)
+        return json.loads(b"".join(app(environment, lambda status, headers, *more: None)))
+
+    (summary,) = get("/api/studies")["study_summaries"]
+    assert summary["study_name"] == "study" and summary["directions"] == ["minimize"]
+    trials = get(f"/api/studies/{summary['study_id']}")["trials"]
+    assert len(trials) == 12
+    assert {trial["state"] for trial in trials} <= {"Complete", "Pruned"}
 
 
 def kill_when(path, storage, finished):

@@ -100,7 +100,7 @@ def tune(source: str, **options: Any) -> None:
     study = _search(space, data, folder, options)
     click.echo(repr(study))
     drawn = _draw(study, folder)
-    kept = ["best.safetensors", "winner.json", "space.json", *drawn]
+    kept = ["best.safetensors", "winner.json", "space.json", "study.json", *drawn]
     click.echo(f"kept in {folder}: {', '.join(kept)}")
     lineage = study.lineage()
     if len(lineage.epochs) > 1:
@@ -116,7 +116,7 @@ def _space(data: "Data", options: dict[str, Any]) -> "Recipe":
     if options["space_path"]:
         return read_recipe(options["space_path"])
     shares = {key: options[key] for key in ("epochs", "validation", "test")}
-    return default_space(data, **shares)
+    return default_space(data, **shares, fixed=options["sampler"] == "pbt")
 
 
 def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]) -> "Study":
