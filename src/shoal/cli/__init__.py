@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from shoal.cli.cure import cure
 from shoal.cli.demo import demo
 from shoal.cli.explain import explain
 from shoal.cli.fit import fit
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report)
+COMMANDS = (demo, fit, tune, cure, summary, predict, explain, show, gradcheck, plot, report)
 for command in COMMANDS:
     cli.add_command(command)
 
