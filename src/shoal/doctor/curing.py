@@ -312,7 +312,7 @@ def _result(
     arm: Arm,
     proof: Proof | None,
 ) -> Cure:
-    edited = _edited(recipe, data, arm.names)
+    edited = _edited(recipe, data, (*judged.repairs, *arm.names))
     cures = smallest_first(trials) if arm.names else []
     top = max((trial.gain.mean for trial in cures), default=0.0)
     even = [trial.names for trial in cures if trial.gain.mean >= EQUIVALENT * top]
@@ -329,6 +329,7 @@ def _result(
         proof=proof if arm.names else None,
         summary=_summary(race, trials, arm, proof),
         notes=judged.notes,
+        repairs=judged.repairs,
         scale=race.scale,
         run=run,
         programs=race.arena.compilations,

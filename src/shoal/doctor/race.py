@@ -125,12 +125,13 @@ class Race:
     ) -> None:
         self.arena, self.scale, self.told = arena, scale, told
         names = tuple(REMEDIES) if allowed is None else tuple(dict.fromkeys(allowed))
-        self.hints = tuple(name for name in dict.fromkeys(hints) if name in names)
+        self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
+        known = [name for name in dict.fromkeys(hints) if name in names]
+        self.hints = tuple(name for name in known if self.pair((name,)) is not None)
         others = [name for name in names if name not in self.hints]
         others.sort(key=lambda name: FIRST.index(name) if name in FIRST else -1)
         self.names = (*self.hints, *others)
         self.listed = allowed is not None
-        self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
         self.arms: dict[tuple[str, ...], Arm] = {}
         self.programs: set[object] = set()
         self.sick = self._arm(())
