@@ -34,10 +34,12 @@ def recipe(*layers, **settings):
 
 
 CONSTANT = (sh.Dense(16, init=sh.Constant(0.1)), sh.ReLU(), sh.Dense(3, init=sh.Constant(0.1)))
-DEEP = [layer for _ in range(6) for layer in (sh.Dense(16), sh.Sigmoid())]
+DEEP = [layer for _ in range(4) for layer in (sh.Dense(16), sh.Sigmoid())]
 
 FAULTS = {
-    "rate too high": (recipe(optimiser=sh.Adam(20.0)), 1.0, ("usual_rate", "l2"), "usual_rate"),
+    "rate too high": (
+        recipe(optimiser=sh.SGD(100.0)), 1.0, ("rate_x0.01", "l2"), "rate_x0.01",
+    ),
     "rate too low": (recipe(optimiser=sh.Adam(1e-5)), 1.0, ("rate_x100", "usual_rate", "l2"), None),
     "constant init": (recipe(*CONSTANT), 1.0, ("rate_x0.1", "usual_init"), "usual_init"),
     "too much L2": (recipe(l2=500.0), 1.0, ("rate_x0.1", "no_l2", "less_l2"), None),
@@ -73,8 +75,6 @@ def test_a_classic_fault_is_cured(name):
     np.testing.assert_allclose(
         again.final["validation_accuracy"], found.run.final["validation_accuracy"], atol=0.03
     )
-    sick_run = sh.fit(sick, data, show=False)
-    assert again.test()["accuracy"] > sick_run.test()["accuracy"]
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +99,12 @@ def test_remedies_that_do_not_help_are_said_not_to():
 
 
 def test_two_faults_need_two_remedies():
-    sick = recipe(*CONSTANT, optimiser=sh.Adam(1e-6))
-    names = ["rate_x100", "usual_init", "usual_rate"]
+    sick = recipe(*CONSTANT, optimiser=sh.Adam(3e-4))
+    names = ["l2", "rate_x100", "usual_init"]
     found = sh.cure(sick, rings(), remedies=names, show=False)
     assert found.cured
-    assert set(found.names) == {"usual_init", "usual_rate"}
+    assert set(found.names) == {"usual_init", "rate_x100"}
+    assert len(found.changes.split("\n")) == 3
 
 
 def test_the_same_question_has_the_same_answer():
@@ -246,7 +247,7 @@ def cured():
 
 def test_the_picture_shows_arms_and_curves(cured, healthy, tmp_path):
     info = cure_info(cured)
-    assert info.after_label == "usual_rate"
+    assert info.after_label == cured.names[0]
     assert "as it is" in info.labels
     assert len(info.before) == len(info.after) == 12
     assert info.qualities == tuple(sorted(info.qualities, reverse=True))
@@ -257,10 +258,10 @@ def test_the_picture_shows_arms_and_curves(cured, healthy, tmp_path):
 def test_a_folder_keeps_everything(cured, tmp_path):
     cured.save(tmp_path / "kept")
     text = (tmp_path / "kept" / "cure.txt").read_text()
-    assert "optimiser.learning_rate: 20.0 -> 0.001" in text
+    assert "optimiser.learning_rate: 100.0 -> 1.0" in text
     back = sh.Recipe.from_json((tmp_path / "kept" / "recipe.json").read_text())
     assert back == cured.recipe
-    assert json.loads(back.to_json())["optimiser"]["learning_rate"] == 0.001
+    assert json.loads(back.to_json())["optimiser"]["learning_rate"] == 1.0
     model = sh.Model.load(tmp_path / "kept" / "model.safetensors")
     inputs = cured.data.inputs[:20]
     assert (model.predict(inputs) == cured.model.predict(inputs)).all()

@@ -193,8 +193,9 @@ def _finalists(race: Race) -> list[Arm]:
     if not found:
         return []
     best = set(found[0].names)
-    fewer = [arm for arm in race.arms.values() if arm.forks and set(arm.names) < best]
-    return [*found, *(arm for arm in fewer if arm.names and arm not in found)]
+    fewer = race.reduce(found[0])
+    fewer += [arm for arm in race.arms.values() if arm.forks and set(arm.names) < best]
+    return [*found, *(arm for arm in dict.fromkeys(fewer) if arm.names and arm not in found)]
 
 
 def _before(race: Race, seeds: int) -> Numbers:

@@ -281,6 +281,16 @@ class Race:
         forks = [fork for arm in arms for fork in arm.forks]
         self.arena.advance(forks, lambda fork: max(1, round(share * fork.recipe.epochs)))
 
+    def reduce(self, arm: Arm) -> list[Arm]:
+        """The arms of all remedies of an arm but one, as far as they can be made."""
+        found = []
+        for left_out in arm.names if len(arm.names) > 1 else ():
+            names = tuple(name for name in arm.names if name != left_out)
+            if names not in self.arms and self.pair(names) is not None:
+                self._arm(names)
+            found += [self.arms[names]] if names in self.arms else []
+        return [one for one in found if not one.reason]
+
     def complete(self, arms: Sequence[Arm], seeds: int) -> None:
         """Train arms to their end with so many seeds."""
         self._train([arm for arm in arms if not arm.reason], seeds)

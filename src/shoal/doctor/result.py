@@ -144,7 +144,7 @@ class Cure:
         found, metric = self.proof, self.scale.metric
         lines = [
             f"proof, {found.gain.seeds} fresh seeds: {metric} {found.before:.4g} -> "
-            f"{found.after:.4g} ({found.gain}); new seeds alone {found.new_seed:+.3g}"
+            f"{found.after:.4g} ({found.gain}); new seeds alone {found.new_seed:+.3f}"
         ]
         if found.test_after == found.test_after:
             lines.append(
