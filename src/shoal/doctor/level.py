@@ -35,14 +35,18 @@ class Level:
     @cached_property
     def train(self) -> float:
         """Accuracy or R² on training rows."""
-        return float(np.mean(per_row(self.rows.t, self.found)))
+        return float(np.mean(per_row(self.rows.t, self.found, self.rows.spread)))
 
     @cached_property
     def validation(self) -> float:
         """Accuracy or R² on validation rows; NaN without any."""
         if not len(self.rows.t_validation):
             return float("nan")
-        return float(np.mean(per_row(self.rows.t_validation, self.found_validation)))
+        return float(np.mean(self._rows_validation))
+
+    @cached_property
+    def _rows_validation(self) -> Numbers:
+        return per_row(self.rows.t_validation, self.found_validation, self.rows.spread)
 
     @property
     def chance(self) -> float:
@@ -59,7 +63,7 @@ class Level:
         best = self.baselines.best
         if best is None or not len(self.rows.t_validation):
             return self.chance, None
-        each = per_row(self.rows.t_validation, best.validation)
+        each = per_row(self.rows.t_validation, best.validation, self.rows.spread)
         return float(np.mean(each)), each
 
     @cached_property
@@ -76,7 +80,7 @@ class Level:
         each = self._yardstick[1]
         if each is None or len(each) < 2:
             return 1.0
-        lead = np.clip(each - per_row(self.rows.t_validation, self.found_validation), -50, 50)
+        lead = np.clip(each - self._rows_validation, -50, 50)
         spread = lead.std() / math.sqrt(len(lead))
         z = lead.mean() / spread if spread > 0 else math.copysign(9.0, lead.mean())
         return 0.5 * math.erfc(z / math.sqrt(2.0)) if lead.any() else 1.0

@@ -94,6 +94,12 @@ class Probe:
         return tuple(layer for layer in self.layers if layer.decays)
 
     @property
+    def narrowest(self) -> int | None:
+        """The fewest numbers that one example is between two layers; None for a single layer."""
+        sizes = [int(np.prod(layer.outputs.shape[1:])) for layer in self.layers[:-1]]
+        return min(sizes, default=None)
+
+    @property
     def finite(self) -> bool:
         """Whether the loss of every example is a finite number."""
         return bool(np.isfinite(self.losses).all())

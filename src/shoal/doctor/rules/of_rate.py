@@ -11,7 +11,7 @@ SLOW_KINDS = ("SGD", "AdaDelta", "AdaGrad", "GradientDescent", "Rprop", "EMAMome
 
 
 def first_ratio(e: Evidence) -> float:
-    """|update| / |weights| of a typical layer that the first steps make, foreseen from the probe."""
+    """|update| / |weights| of a typical layer that first steps make, foreseen from the probe."""
     ratios = []
     for layer in e.probe.learning:
         size = sum(layer.weights[path].size for path in layer.decays)

@@ -161,7 +161,7 @@ def dead_share(e: Evidence) -> float:
 
 RULES = (
     Rule("symmetric_init", "init", ("probe",), symmetric_init, 1,
-         "All units of {count} hidden layers ({names}) begin equal, and equal units learn the same.",
+         "Units of {count} hidden layers ({names}) begin equal, and equal units learn the same.",
          "Rumelhart, Hinton and Williams 1986: weights must be drawn to break the symmetry.",
          ("usual_init",)),
     Rule("bad_init_scale", "init", ("probe",), bad_init_scale, 3.5,
