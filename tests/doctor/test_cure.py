@@ -63,7 +63,7 @@ def test_a_classic_fault_is_cured(name):
     data = rings(factor=factor)
     found = sh.cure(sick, data, remedies=remedies, show=False)
     assert found.cured, found.text
-    assert wanted is None or found.names == (wanted,)
+    assert wanted is None or wanted in found.names
     assert found.proof is not None
     assert found.proof.holds
     assert found.proof.test_after > found.proof.test_before
@@ -145,15 +145,12 @@ def test_rows_with_nan_do_not_judge_but_train():
 
 # --- the arena: forks train as fit does ----------------------------------------------------------
 
+RAW = sh.Preparation(inputs="none", split=SPLIT)
 EDITS = {
     "as it is": {},
-    "l2": {"l2": 3.0},
-    "clip": {"clip": sh.ClipByNorm(0.1)},
-    "warm-up": {"schedule": sh.WarmUp(3.0)},
-    "early stopping": {"early_stopping": sh.EarlyStopping(0)},
-    "last weights": {"early_stopping": sh.EarlyStopping(1, restore_best=False)},
+    "numbers": {"l2": 3.0, "clip": sh.ClipByNorm(0.1), "schedule": sh.WarmUp(3.0)},
+    "stopped": {"early_stopping": sh.EarlyStopping(0), "preparation": RAW},
     "other weights": {"net": sh.Net(sh.Dense(16, init=sh.Normal(1.0)), sh.ReLU(), sh.Dense(3))},
-    "raw inputs": {"preparation": sh.Preparation(inputs="none", split=SPLIT)},
     "more epochs": {"epochs": 9},
 }
 
@@ -249,7 +246,8 @@ def test_the_picture_shows_arms_and_curves(cured, healthy, tmp_path):
     info = cure_info(cured)
     assert info.after_label == cured.names[0]
     assert "as it is" in info.labels
-    assert len(info.before) == len(info.after) == 12
+    assert len(info.after) == 12
+    assert max(info.before) < 0.5 < min(info.after)
     assert info.qualities == tuple(sorted(info.qualities, reverse=True))
     for one in (cured, healthy):
         assert one.draw(tmp_path / "cure.png").read_bytes()[:4] == b"\x89PNG"

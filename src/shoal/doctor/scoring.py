@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shoal.arrays import Numbers
 from shoal.data.dataset import MULTILABEL, REGRESSION
 from shoal.data.preparation import Prepared
-from shoal.doctor.baselines import baselines, score
-from shoal.doctor.rows import rows_of
+from shoal.doctor.baselines import baselines
+from shoal.doctor.rows import Rows, rows_of
 from shoal.metrics import R2, Accuracy, LogLoss, Metric
 from shoal.recipe import Recipe
 
@@ -88,4 +89,16 @@ def simple_quality(prepared: Prepared) -> float:
     best = baselines(rows).best
     if best is None or not len(rows.t_validation):
         return float("nan")
-    return max(score(rows.t_validation, best.validation), LOWEST_R2)
+    return max(_score(rows, best.validation), LOWEST_R2)
+
+
+def _score(rows: Rows, found: Numbers) -> float:
+    """What the metric gives for predictions of the validation rows."""
+    t = rows.t_validation
+    if t.ndim == 1:
+        return float(np.mean(found.argmax(axis=-1) == t))
+    if rows.task == MULTILABEL:
+        return float(np.mean((found > 0.5) == (t > 0.5)))
+    spread = t.var(axis=0)
+    errors = ((found - t) ** 2).mean(axis=0)
+    return float(np.mean(1.0 - errors / np.where(spread > 0, spread, 1.0)))
