@@ -102,13 +102,13 @@ def clipping(e: Evidence) -> Measured | None:
     if clip is None or e.setting.adaptive:
         return None
     norm = float(np.nanmedian(e.curves.series("gradient_norm")))
-    limit = clip.limit
+    limit = set_to = float(getattr(clip, "limit", np.inf))
     if isinstance(clip, ClipByValue) and e.has("probe"):
         limit = limit * float(
             np.sqrt(sum(w.size for s in e.probe.layers for w in s.weights.values()))
         )
     kind = "norm" if isinstance(clip, ClipByNorm) else "value"
-    words = {"norm": norm, "limit": clip.limit, "kind": kind}
+    words = {"norm": norm, "limit": set_to, "kind": kind}
     return Measured(norm / limit, "clip", words=words)
 
 
