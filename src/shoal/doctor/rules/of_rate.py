@@ -147,7 +147,7 @@ def not_finite(e: Evidence) -> Measured | None:
         if e.probe.finite:
             return None
         return Measured(1.0, bad_layer(e), words={"what": "before the first step"})
-    place = e.known.get("first_bad") or ("", "")
+    place = e.get("first_bad") if e.has("first_bad") else ("", "")
     words = {"what": f"in epoch {e.curves.epochs + 1}{', ' + place[1] if place[1] else ''}"}
     return Measured(1.0, place[0], e.curves.epochs + 1, words, sure=True)
 
