@@ -164,13 +164,15 @@ def _distances(a: Numbers, b: Numbers) -> Numbers:
     return np.maximum(squares, 0.0)
 
 
-def _ridge(near: Numbers, far: Numbers, y: Numbers) -> tuple[Numbers, Numbers, float]:
+def _ridge(
+    near: Numbers, far: Numbers, y: Numbers, penalties: tuple[float, ...] = PENALTIES
+) -> tuple[Numbers, Numbers, float]:
     """Left-out and validation values with the penalty that errs least on rows left out."""
     mean = y.mean(axis=0)
     s, u = np.linalg.eigh(near)
     s, projected = np.maximum(s, 0.0), u.T @ (y - mean)
     best: tuple[Numbers, Numbers, float] | None = None
-    for penalty in PENALTIES:
+    for penalty in penalties:
         shrunk = s / (s + penalty)
         held = np.minimum(1.0 - (u**2) @ shrunk, 1.0)
         errors = (y - mean - u @ (shrunk[:, None] * projected)) / np.maximum(held, 1e-3)[:, None]

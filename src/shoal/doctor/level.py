@@ -115,6 +115,15 @@ class Level:
         return (best.score - self.train) / span if span > 0 else 0.0
 
     @cached_property
+    def shortfall(self) -> float:
+        """The lead of the simple model on training rows left out over the network on validation."""
+        best = self.baselines.best
+        span = best.score - self._chance_left_out if best is not None else 0.0
+        if best is None or span <= 0 or not math.isfinite(self.validation):
+            return 0.0
+        return (best.score - self.validation) / span
+
+    @cached_property
     def overfit(self) -> float:
         """Train less validation score, as a share of the train score above chance; 0 at least."""
         span = self.train - self.chance

@@ -233,8 +233,8 @@ def two_modes(
     with jax.enable_x64(recipe.precision == "float64"):
         x, t = prepared.encoded(rows, recipe.dtype)
         as_trained = _run(recipe, parameters, statistics, x, t)["losses"]
-        z, _ = recipe.body.apply(parameters, statistics, x, Mode(training=False))
-        predicted = recipe.loss.per_example(z.astype(x.dtype), t)
+        z, _ = recipe.body.apply(parameters, statistics, jnp.asarray(x), Mode(training=False))
+        predicted = recipe.loss.per_example(z.astype(x.dtype), jnp.asarray(t))
         return float(np.mean(as_trained)), float(np.mean(predicted))
 
 

@@ -49,7 +49,7 @@ def hidden_softmax(e: Evidence) -> Measured | None:
 
 
 def too_narrow(e: Evidence) -> Measured | None:
-    """Units of the narrowest layer over those that the task needs; sure where it cannot carry it."""
+    """Units of the narrowest layer over those that the task needs."""
     carried = e.level.baselines.carried
     widths = [(s.outputs.shape[-1], s.name) for s in e.probe.learning[:-1]]
     if not widths or not (underfits(e) or carried < CARRIED):
