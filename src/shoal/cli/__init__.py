@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from shoal.cli.advise import advise
 from shoal.cli.demo import demo
 from shoal.cli.explain import explain
 from shoal.cli.fit import fit
@@ -30,13 +31,14 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal tune houses.csv --target price             search the hyperparameters
+    shoal advise digits                              the learning rate, measured
     shoal predict runs/houses/model.safetensors new.csv
     shoal explain --example                          every number of one step of training
     shoal show dead_relu                             test what textbooks say
     """
 
 
-COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report)
+COMMANDS = (demo, fit, tune, advise, summary, predict, explain, show, gradcheck, plot, report)
 for command in COMMANDS:
     cli.add_command(command)
 

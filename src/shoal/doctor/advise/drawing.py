@@ -26,6 +26,21 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def check_picture(path: str | Path) -> None:
+    """Whether a path can become a picture, asked before what takes long.
+
+    Raises:
+        FileError: another ending.
+    """
+    if Path(path).suffix.lower() not in ENDINGS:
+        raise FileError(
+            f"a picture {path}",
+            required=f"an ending {', '.join(ENDINGS)}",
+            got=repr(Path(path).suffix),
+            remedy="choose another path",
+        )
+
+
 def drawn(
     path: str | Path, size: tuple[float, float], picture: Callable[["Figure"], None]
 ) -> Path:
@@ -37,14 +52,8 @@ def drawn(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    check_picture(path)
     to = Path(path)
-    if to.suffix.lower() not in ENDINGS:
-        raise FileError(
-            f"a picture {path}",
-            required=f"an ending {', '.join(ENDINGS)}",
-            got=repr(to.suffix),
-            remedy="choose another path",
-        )
     with rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         picture(figure)
