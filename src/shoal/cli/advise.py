@@ -28,8 +28,8 @@ WHAT = ("rate", "batch_size", "activation", "init", "shape", "all")
     type=click.Choice(WHAT),
     default="rate",
     show_default=True,
-    help="The learning rate, the batch size, the hidden activations, the initial weights, depth and "
-    "width; or all, one after another.",
+    help="The learning rate, the batch size, the hidden activations, the initial weights, depth "
+    "and width; or all, one after another.",
 )
 @data_options
 @click.option(

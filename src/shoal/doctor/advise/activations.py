@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shoal.data.dataset import Data
+from shoal.describe import KINDS
 from shoal.doctor.advise.comparison import Comparison, Variant, check_some, compare
 from shoal.doctor.advise.surgery import HEADS, hidden_activations, with_activation
 from shoal.nets import ELU, GELU, SELU, Activation, LeakyReLU, Mish, ReLU, SiLU, Tanh
-from shoal.describe import KINDS
 from shoal.recipe import Recipe
 from shoal.train.progress import Progress
 

@@ -156,23 +156,27 @@ def advise(
         ShapeError, DataError: as for ``fit``.
     """
     _check(recipe, what, seeds, epochs)
-    chosen: dict[str, Any] = {"epochs": epochs, "every": every, **options}
+    _check_options(what, options)
+    chosen: dict[str, Any] = {"epochs": epochs, "every": every}
     if seeds is not None:
         chosen["seeds"] = seeds
     with _Once(progress(show)) as line:
         if what == ALL:
-            return _all(recipe, as_data(data), line, chosen)
-        return ADVISERS[what](recipe, as_data(data), line, **chosen)
+            return _all(recipe, as_data(data), line, chosen, options)
+        return ADVISERS[what](recipe, as_data(data), line, **chosen, **options)
 
 
-def _all(recipe: Recipe, data: Data, line: Progress, chosen: dict[str, Any]) -> Advices:
+def _all(
+    recipe: Recipe, data: Data, line: Progress, chosen: dict[str, Any], options: dict[str, Any]
+) -> Advices:
     began, now = monotonic(), recipe
     items: dict[str, Advice] = {}
     notes: list[str] = []
     for what, adviser in ADVISERS.items():
         line.say(f"advice on {what}")
         try:
-            items[what] = adviser(now, data, line, **chosen)
+            more = options if what == "batch_size" else {}
+            items[what] = adviser(now, data, line, **chosen, **more)
         except RecipeError as error:
             if type(error) is not RecipeError:
                 raise
@@ -203,4 +207,21 @@ def _check(recipe: Any, what: Any, seeds: Any, epochs: Any) -> None:
         if value is not None and not Whole(1).accepts(value):
             raise RecipeError(
                 f"advise({name})", required=Whole(1).text, got=repr(value), remedy="leave it out"
+            )
+
+
+OPTIONS = ("sizes", "loss")
+"""Of advice on the batch size."""
+
+
+def _check_options(what: str, options: dict[str, Any]) -> None:
+    known = OPTIONS if what in ("batch_size", ALL) else ()
+    for name in options:
+        if name not in known:
+            raise RecipeError(
+                f"advise({name})",
+                required='one of recipe, data, what, seeds, epochs, every, show; for "batch_size" '
+                "also sizes, loss",
+                got=repr(name),
+                remedy="leave it out",
             )

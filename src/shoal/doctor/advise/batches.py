@@ -3,17 +3,17 @@
 For every size of a grid:
 
     examples/s       one network alone, measured on whole epochs after one to warm up
-    memory           what the compiler predicts for the program; from the two largest sizes follows
-                     the largest that fits into the memory that is free, and the largest size of the
-                     grid that the prediction allows is run
+    memory           what the compiler predicts for the program; the two largest sizes give the
+                     line on which the largest lies that fits into free memory; what is measured
+                     has been run, which confirms it that far
     epochs to loss   trained with several seeds at three rates: the recipe's, and that times the
-                     root and the full ratio of the sizes; the rate that keeps the lowest loss counts
+                     root and the full ratio of the sizes; the one that reaches it first counts
     seconds to loss  epochs x rows / (examples/s)
 
 The loss to reach is by default that of the recipe's own size after nine tenths of its gain. The
-noise of the gradient (see ``noise``) is measured along a training at the recipe's own size and gives
-the critical size. Advised is the size that takes the fewest seconds among those that come to a loss
-that is not worse; the recipe's own where that saves less than a tenth.
+noise of the gradient (see ``noise``) is measured along a training at the recipe's own size and
+gives the critical size. Advised is the size that takes the fewest seconds among those that come to
+a loss that is not worse; the recipe's own where that saves less than a tenth.
 """
 
 import math

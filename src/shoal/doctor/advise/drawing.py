@@ -41,9 +41,7 @@ def check_picture(path: str | Path) -> None:
         )
 
 
-def drawn(
-    path: str | Path, size: tuple[float, float], picture: Callable[["Figure"], None]
-) -> Path:
+def drawn(path: str | Path, size: tuple[float, float], picture: Callable[["Figure"], None]) -> Path:
     """Draw on a figure of so many inches and write it. Matplotlib is imported here.
 
     Raises:

@@ -79,7 +79,11 @@ def noise_of(small_squares: Numbers, large_squares: Numbers, small: int, large: 
     count = len(signal)
     scale = ratio(slice(None))
     left_out = np.array([ratio(np.arange(count) != r) for r in range(count)])
-    spread = np.sqrt((count - 1) * np.mean((left_out - left_out.mean()) ** 2)) if np.isfinite(left_out).all() else np.inf
+    spread = (
+        np.sqrt((count - 1) * np.mean((left_out - left_out.mean()) ** 2))
+        if np.isfinite(left_out).all()
+        else np.inf
+    )
     low, high = max(0.0, scale - 2 * spread) if np.isfinite(scale) else 0.0, scale + 2 * spread
     return Noise(float(signal.mean()), float(noise.mean()), scale, float(low), float(high))
 

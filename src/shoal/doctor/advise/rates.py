@@ -88,7 +88,11 @@ class RateAdvice(Advice):
         head = ("rate", name.replace("_", " "), "±", metric_name.replace("_", " "), "unstable", "")
         found = [head]
         for v, rate in enumerate(self.rates):
-            bad = f"{self.unstable[v].sum()}/{self.unstable.shape[1]}" if self.unstable[v].any() else ""
+            bad = (
+                f"{self.unstable[v].sum()}/{self.unstable.shape[1]}"
+                if self.unstable[v].any()
+                else ""
+            )
             mark = "advised" if rate == self.rate else "good" if self.good[v] else ""
             cells = (mean[v], half[v], metric[v])
             found.append((f"{rate:.3g}", *map(number, cells), bad, mark))

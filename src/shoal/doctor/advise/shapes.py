@@ -1,8 +1,8 @@
 """Depth and width: a small grid about the network, tried on validation.
 
-Width multiplies the units and filters of every hidden layer, wherever it is nested. Depth repeats or
-leaves out hidden blocks: a block is a Dense layer of the network with what follows it up to the next
-one. Only networks with such blocks have a depth to vary.
+Width multiplies the units and filters of every hidden layer, wherever it is nested. Depth repeats
+or leaves out hidden blocks: a block is a Dense layer of the network with what follows it up to the
+next one. Only networks with such blocks have a depth to vary.
 """
 
 from collections.abc import Sequence

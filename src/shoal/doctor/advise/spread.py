@@ -57,9 +57,7 @@ def _weighted(recipe: Recipe, shape: tuple[int, ...]) -> list[tuple[int, str]]:
     """Places and names of the layers that hold weights which decay."""
     found = []
     for place, (name, layer, before) in enumerate(recipe.body.inside(shape)):
-        weights = jax.tree.leaves(
-            layer.parameters(before), is_leaf=lambda w: isinstance(w, Weight)
-        )
+        weights = jax.tree.leaves(layer.parameters(before), is_leaf=lambda w: isinstance(w, Weight))
         if any(weight.decays for weight in weights):
             found.append((place, name))
     return found

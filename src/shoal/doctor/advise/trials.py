@@ -47,9 +47,7 @@ class Trials(NamedTuple):
     metric_name: str
 
 
-def train(
-    variants: Sequence[Recipe], data: Data, seeds: Sequence[int], line: Progress
-) -> Trials:
+def train(variants: Sequence[Recipe], data: Data, seeds: Sequence[int], line: Progress) -> Trials:
     """Train every variant with every seed, which is added to its own.
 
     Nothing is kept: no files, no weights, nothing that a later training would see.

@@ -184,6 +184,7 @@ class Gauges:
             self.end_epoch()
         self._done += 1
         self._looking = self._wanted()
+        self._stepping = self._stepping or self._looking  # several passes may make up a step
         self._looked += self._looking
 
     def _wanted(self) -> bool:
@@ -236,12 +237,16 @@ class Gauges:
         split = self._train if self.module.training else self._valid
         split[0] = split[0] + value * rows
         split[1] += rows
-        if self.count is not None and targets is not None and (self._looking or split is self._valid):
+        if (
+            self.count is not None
+            and targets is not None
+            and (self._looking or split is self._valid)
+        ):
             split[2] = split[2] + self.count(outputs.detach(), targets)
             split[3] += rows
 
     def _before(self, optimiser: Any, arguments: Any, settings: Any) -> None:
-        if not self._looking:
+        if not self._stepping:
             return
         norms = self._torch._foreach_norm
         for name, own in self._owner.items():
@@ -252,8 +257,9 @@ class Gauges:
         self._kept = {name: [p.detach().clone() for p in own] for name, own in self._owner.items()}
 
     def _after(self, optimiser: Any, arguments: Any, settings: Any) -> None:
-        if not self._looking or not self._kept:
+        if not self._stepping:
             return
+        self._stepping = False
         for name, old in self._kept.items():
             pairs = list(zip(self._owner[name], old, strict=True))
             moved = sum((new.detach() - was).square().sum() for new, was in pairs)
@@ -267,7 +273,7 @@ class Gauges:
 
     def _fresh(self) -> None:
         self._done = self._looked = self._stepped = 0
-        self._looking = False
+        self._looking = self._stepping = False
         self._sums = {tap.name: Sums() for tap in self.taps}
         self._gradients: dict[str, Any] = {}
         self._moves: dict[str, tuple[Any, Any]] = {}
@@ -336,7 +342,7 @@ def _of_outputs(tap: Tap, sums: Sums) -> dict[str, float]:
 
 
 def guarded(value: float) -> float:
-    """A number of a record: NaN there means "not read", so one that is not finite is the largest."""
+    """A number of a record, where NaN means "not read": one that is not finite is the largest."""
     largest = float(np.finfo(np.float32).max)
     return value if math.isfinite(value) else largest
 

@@ -1,8 +1,8 @@
 """PyTorch's modules as layers: a table of kinds, each with what becomes of its numbers.
 
 PyTorch keeps channels first, (N, C, H, W); shoal keeps them last, (N, H, W, C). So kernels are
-turned, and so are the columns of the first Linear behind a Flatten, which then sees the same numbers
-in another order. Each rule takes a module and gives a ``Piece``.
+turned, and so are the columns of the first Linear behind a Flatten, which then sees the same
+numbers in another order. Each rule takes a module and gives a ``Piece``.
 """
 
 from collections.abc import Callable

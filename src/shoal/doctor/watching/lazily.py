@@ -25,6 +25,4 @@ def pytorch() -> Any:
 
 def untranslatable(what: str, got: str, remedy: str, required: str = "") -> RecipeError:
     """The error for a part of a PyTorch training that no recipe can describe."""
-    return RecipeError(
-        what, required=required or "a counterpart in shoal", got=got, remedy=remedy
-    )
+    return RecipeError(what, required=required or "a counterpart in shoal", got=got, remedy=remedy)

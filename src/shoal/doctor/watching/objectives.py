@@ -1,8 +1,8 @@
 """PyTorch's losses and optimisers as those of a recipe: tables by the name of the class.
 
-    weight_decay of SGD, Adam, RMSprop ...   adds decay · w to the gradient of every parameter; the
-        recipe's l2 is the same for weights, l2 = decay · batch size, and leaves biases alone
-    weight_decay of AdamW                    is decoupled in both; here too biases are left alone
+weight_decay of SGD, Adam, RMSprop ...   adds decay · w to the gradient of every parameter; the
+    recipe's l2 is the same for weights, l2 = decay · batch size, and leaves biases alone
+weight_decay of AdamW                    is decoupled in both; here too biases are left alone
 """
 
 from collections.abc import Callable
@@ -199,9 +199,7 @@ def _adadelta(o: dict[str, Any]) -> Rule:
 
 def _rprop(o: dict[str, Any]) -> Rule:
     (less, more), (smallest, largest) = o["etas"], o["step_sizes"]
-    found = optim.Rprop(
-        o["lr"], decrease=less, increase=more, smallest=smallest, largest=largest
-    )
+    found = optim.Rprop(o["lr"], decrease=less, increase=more, smallest=smallest, largest=largest)
     return Rule(found)
 
 

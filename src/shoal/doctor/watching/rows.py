@@ -1,8 +1,8 @@
-"""The rows of a PyTorch loader as arrays, channels last, without touching the training's randomness.
+"""The rows of a PyTorch loader as arrays, channels last; the training's randomness stays as it is.
 
-A ``DataLoader`` is read through a second one over the same data set, in order, so its own generator
-draws nothing; whatever the data set draws by itself is undone. Any other collection of batches is
-read as it is, and must be one that can be read again.
+A ``DataLoader`` is read through a second one over the same data set, in order, so its own
+generator draws nothing; whatever the data set draws by itself is undone. Any other collection of
+batches is read as it is, and must be one that can be read again.
 """
 
 from collections.abc import Iterator

@@ -101,11 +101,15 @@ class Translated:
         return parameters, statistics
 
 
-def translated(module: Any, in_shape: Shape) -> Translated:
+def translated(module: Any, in_shape: Shape, turned: bool) -> Translated:
     """A module as a network for examples of a shape, channels last.
 
     The initial weights of its layers are described from the numbers that the module has now, so a
     module that has not been trained yet is begun anew in the way that it began.
+
+    Args:
+        in_shape: of one example.
+        turned: whether channels came first in PyTorch.
 
     Raises:
         RecipeError: what has no counterpart, by its name.
@@ -115,7 +119,8 @@ def translated(module: Any, in_shape: Shape) -> Translated:
     pieces, shape, order = [], in_shape, None
     for leaf in leaves:
         piece = RULES[type(leaf.module).__name__](leaf.module)
-        if isinstance(piece.layer, Flatten) and len(shape) > 1:
+        _check_channels(leaf, turned)
+        if isinstance(piece.layer, Flatten) and len(shape) > 1 and turned:
             order = _channels_last(shape)
         if order is not None:
             piece = _ordered(piece, order)
@@ -125,6 +130,18 @@ def translated(module: Any, in_shape: Shape) -> Translated:
         shape = compose.shapes([piece.layer], shape)[-1]
     net = Net(*(piece.layer for piece in pieces))
     return Translated(net, tuple(leaves), tuple(pieces))
+
+
+def _check_channels(leaf: Leaf, turned: bool) -> None:
+    """A layer over space behind what has its features last would take positions for channels."""
+    kind = type(leaf.module).__name__
+    if not turned and kind.endswith(("1d", "2d", "3d")) and not kind.startswith("BatchNorm"):
+        raise untranslatable(
+            f"{leaf.path} ({kind})",
+            "examples with features last",
+            "write the recipe by hand",
+            required="examples with channels first",
+        )
 
 
 def _channels_last(shape: Shape) -> Numbers:

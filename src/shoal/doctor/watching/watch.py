@@ -72,7 +72,7 @@ class Watched:
 
     def close(self) -> None:
         """Take the hooks away; what was read stays."""
-        self.gauges.end_epoch()
+        self.epoch()
         self.gauges.remove()
 
     def loss(self, outputs: Any, targets: Any) -> Any:
@@ -121,14 +121,18 @@ class Watched:
         frozen = [n for n, p in self.module.named_parameters() if not p.requires_grad]
         found += [f"the recipe trains what is frozen here: {', '.join(frozen)}"] if frozen else []
         if self.gauges.rows and "train_loss" not in self.gauges.rows[0]:
-            found.append("no loss was seen: a function is counted by watched.loss(outputs, targets)")
+            found.append(
+                "no loss was seen: a function is counted by watched.loss(outputs, targets)"
+            )
         return tuple(found)
 
     def __str__(self) -> str:
         record = self.record
         names = [n for n in record if ":" not in n]
         last = ", ".join(f"{n} {record[n][-1, 0]:.4g}" for n in names if record.epochs)
-        lines = [f"{record.epochs} epochs watched: {last}"] if record.epochs else ["nothing watched"]
+        lines = (
+            [f"{record.epochs} epochs watched: {last}"] if record.epochs else ["nothing watched"]
+        )
         lines.append(f"watching took {100 * self.cost:.2g} % of the time")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -178,7 +182,9 @@ class Watched:
     def _batch(self) -> int:
         rows_ = getattr(self.loader, "batch_size", None) or self.gauges.batch
         whole = int(rows_ or len(next(rows.batches(self.loader))[1]))
-        kept = len(self._data) if self.validation is not None else (1 - VALIDATION) * len(self._data)
+        kept = (
+            len(self._data) if self.validation is not None else (1 - VALIDATION) * len(self._data)
+        )
         return max(1, min(whole, int(kept)))
 
     def data(self) -> Data:
@@ -194,9 +200,9 @@ class Watched:
     def _data(self) -> Data:
         training = rows.gathered(self.loader)
         held = None if self.validation is None else rows.gathered(self.validation)
-        net, shape = self.translation.net, _turned_shape(training[0].shape[1:], self.module)
-        outputs = net.output_shape(shape)[-1]
-        turned = _turns(training[0].shape[1:], self.module)
+        shape = training[0].shape[1:]
+        turned = _turns(shape, self.module)
+        outputs = self.translation.net.output_shape(_channels_last(shape) if turned else shape)[-1]
         return rows.data_of(training, held, self._objective.loss, outputs, turned)
 
     def run(self) -> Run:
@@ -207,7 +213,7 @@ class Watched:
         """
         recipe, data = self.recipe(), self.data()
         prepared = recipe.prepare(data)
-        now = translated(self.module, data.shape)
+        now = translated(self.module, data.shape, _turns(data.shape, self.module))
         parameters, statistics = now.arrays(len(recipe.body.layers))
         stacked = [_stacked(tree) for tree in (parameters, statistics)]
         record = self.record
@@ -245,8 +251,13 @@ def _turns(shape: Shape, module: Any) -> bool:
 ONE_AXIS = ("Conv1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d")
 
 
-def _turned_shape(shape: Shape, module: Any) -> Shape:
-    return (*shape[1:], shape[0]) if _turns(shape, module) else tuple(shape)
+def _channels_last(shape: Shape) -> Shape:
+    return (*shape[1:], shape[0])
+
+
+def _translated(module: Any, shape: Shape) -> Translated:
+    turned = _turns(shape, module)
+    return translated(module, _channels_last(shape) if turned else shape, turned)
 
 
 def watch(
@@ -301,6 +312,6 @@ def _attempt(make: Any) -> Any:
 
 def _translation(module: Any, loader: Any) -> Translated | ShoalError:
     found: Translated | ShoalError = _attempt(
-        lambda: translated(module, _turned_shape(rows.example_shape(loader), module))
+        lambda: _translated(module, rows.example_shape(loader))
     )
     return found
