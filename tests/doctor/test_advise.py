@@ -8,7 +8,16 @@ import pytest
 from scipy import stats
 
 import shoal as sh
-from shoal.doctor.advise import activations, batches, comparison, inits, noise, rates, shapes, surgery
+from shoal.doctor.advise import (
+    activations,
+    batches,
+    comparison,
+    inits,
+    noise,
+    rates,
+    shapes,
+    surgery,
+)
 from shoal.doctor.advise.spread import spread
 from shoal.doctor.advise.trials import Trials, mean_and_half
 from shoal.train.epoch import Batches
@@ -202,7 +211,9 @@ def test_activations_are_compared_and_a_clearly_better_one_is_confirmed(rng):
     assert {"ReLU", "Mish", "Sigmoid", "HardSwish"} <= set(kinds)
     assert not {"Softmax", "Identity"} & set(kinds)
     variants = [
-        comparison.Variant("ReLU", recipe.replace(net=surgery.with_activation(recipe.net, sh.ReLU())))
+        comparison.Variant(
+            "ReLU", recipe.replace(net=surgery.with_activation(recipe.net, sh.ReLU()))
+        )
     ]
     line = _Silent()
     found = comparison.compare(recipe, variants, data, line, 4, None, lambda v: v.name)
@@ -233,7 +244,9 @@ def test_the_spread_is_that_of_a_linear_network_by_hand(rng):
     net = sh.Net(sh.Dense(5, bias=False), sh.Dense(1, bias=False))
     recipe = sh.Recipe(net, loss="mse", preparation=PLAIN, precision="float64")
     prepared = recipe.prepare(data)
-    start = sh.fit(recipe.edit({"optimiser.learning_rate": 0.0}).replace(epochs=1), data, show=False)
+    start = sh.fit(
+        recipe.edit({"optimiser.learning_rate": 0.0}).replace(epochs=1), data, show=False
+    )
     a = start.model.parameters["dense1"]["weight"][0]
     b = start.model.parameters["dense2"]["weight"][0]
     order = prepared.parts.train
@@ -302,7 +315,10 @@ def test_all_goes_from_one_advice_to_the_next(small, tmp_path, monkeypatch):
     found = sh.advise(recipe, small, "all", seeds=1, epochs=2, sizes=(64,), show=False)
     assert list(found) == ["rate", "init", "batch_size"]
     assert len(found) == 3
-    assert [len([n for n in found.notes if word in n]) for word in ("activation", "depth")] == [1, 1]
+    assert [len([n for n in found.notes if word in n]) for word in ("activation", "depth")] == [
+        1,
+        1,
+    ]
     assert found["init"].before == found["rate"].recipe
     assert found.recipe == found["batch_size"].recipe
     pictures = found.draw(tmp_path)

@@ -112,6 +112,7 @@ class BatchAdvice(Advice):
     epochs: int
 
     def rows(self) -> list[tuple[str, ...]]:
+        """One row for each size."""
         head = ("size", "examples/s", "MiB", "rate", f"epochs to {self.loss:.3g}", "steps",
                 "seconds", self.loss_name, "±", "")  # fmt: skip
         found: list[tuple[str, ...]] = [head]
@@ -130,6 +131,7 @@ class BatchAdvice(Advice):
         return found
 
     def picture(self, figure: "Figure") -> None:
+        """Speed, epochs and seconds by size."""
         panels = figure.subplots(1, 3)
         sizes = [one.size for one in self.sizes]
         panels[0].plot(sizes, [one.speed for one in self.sizes], "o-", color=BLUE)

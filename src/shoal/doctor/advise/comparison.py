@@ -90,6 +90,7 @@ class Comparison(Advice):
         return [()] * (1 + len(self.variants))
 
     def rows(self) -> list[tuple[str, ...]]:
+        """One row for each variant, the recipe's own first."""
         mean, half = mean_and_half(self.trials.kept)
         metric, _ = mean_and_half(self.trials.metric)
         change, reach = mean_and_half(self.differences)
@@ -109,6 +110,7 @@ class Comparison(Advice):
         return "advised" if advised else "own" if v == 0 else "best" if v == self.best else ""
 
     def picture(self, figure: "Figure") -> None:
+        """Loss of each variant, with its interval."""
         axes = figure.add_subplot()
         self.draw_losses(axes)
         seeds = self.trials.kept.shape[1]

@@ -59,6 +59,7 @@ class InitAdvice(Comparison):
     backward: Numbers
 
     def extra(self) -> list[tuple[str, ...]]:
+        """How signals and gradients differ between the ends of the network."""
         with np.errstate(divide="ignore", invalid="ignore"):
             signal = self.forward[:, -1] / self.forward[:, 0]
             gradient = self.backward[:, 0] / self.backward[:, -1]
@@ -67,6 +68,7 @@ class InitAdvice(Comparison):
         return [head, *((number(float(a)), number(float(b))) for a, b in pairs)]
 
     def picture(self, figure: "Figure") -> None:
+        """Loss of each variant; signals and gradients through depth."""
         panels = figure.subplots(1, 3)
         self.draw_losses(panels[0])
         panels[0].set_title("after training")

@@ -82,6 +82,7 @@ class RateAdvice(Advice):
     epochs: int
 
     def rows(self) -> list[tuple[str, ...]]:
+        """One row for each rate."""
         mean, half = mean_and_half(self.trials.kept)
         metric, _ = mean_and_half(self.trials.metric)
         name, metric_name = self.trials.name, self.trials.metric_name
@@ -99,6 +100,7 @@ class RateAdvice(Advice):
         return found
 
     def picture(self, figure: "Figure") -> None:
+        """Loss by rate: every seed, the mean, and which rates are good."""
         axes = figure.add_subplot()
         self._draw_losses(axes)
         if self.low == self.low:
