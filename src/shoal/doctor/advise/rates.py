@@ -20,7 +20,7 @@ makes them longer.
 import math
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class RateAdvice(Advice):
         metric, _ = mean_and_half(self.trials.metric)
         name, metric_name = self.trials.name, self.trials.metric_name
         head = ("rate", name.replace("_", " "), "±", metric_name.replace("_", " "), "unstable", "")
-        found = [head]
+        found: list[tuple[str, ...]] = [head]
         for v, rate in enumerate(self.rates):
             bad = (
                 f"{self.unstable[v].sum()}/{self.unstable.shape[1]}"
@@ -198,7 +198,7 @@ def judge(
     gain = level - finite.mean(axis=1).min()
     unstable = ~trials.finite | (finite > level - LOST * gain)
     mean = np.where(trials.finite.all(axis=1), trials.kept.mean(axis=1), np.inf)
-    common = {"before": recipe, "rates": rates, "trials": trials, "level": level, "epochs": epochs}
+    common: dict[str, Any] = {"before": recipe, "rates": rates, "trials": trials, "level": level, "epochs": epochs}
     common["seconds"] = seconds
     if not gain > 0 or not np.isfinite(mean).any():
         nothing = "no rate lowers the loss in all seeds: something other than the rate is wrong"

@@ -107,7 +107,7 @@ def data_of(
         classes = [0, 1] if outputs == 1 else None
     x, t = made[0]
     rest = {"validation": made[1]} if validation is not None else {}
-    return arrays(x, t, task=task, classes=classes, name="loader", **rest)  # type: ignore[arg-type]
+    return arrays(x, t, task=task, classes=classes, name="loader", **rest)
 
 
 def _inputs(x: Numbers, turned: bool) -> Numbers:

@@ -129,7 +129,9 @@ class Watched:
     def __str__(self) -> str:
         record = self.record
         names = [n for n in record if ":" not in n]
-        last = ", ".join(f"{n} {record[n][-1, 0]:.4g}" for n in names if record.epochs)
+        rows_ = {n: record[n][:, 0] for n in names}
+        read = {n: values[np.isfinite(values)] for n, values in rows_.items()}
+        last = ", ".join(f"{n} {values[-1]:.4g}" for n, values in read.items() if len(values))
         lines = (
             [f"{record.epochs} epochs watched: {last}"] if record.epochs else ["nothing watched"]
         )
@@ -215,12 +217,17 @@ class Watched:
         prepared = recipe.prepare(data)
         now = translated(self.module, data.shape, _turns(data.shape, self.module))
         parameters, statistics = now.arrays(len(recipe.body.layers))
-        stacked = [_stacked(tree) for tree in (parameters, statistics)]
         record = self.record
         status = Status.EPOCH_LIMIT if self.gauges.finite else Status.NOT_FINITE
         return Run(
             recipe=recipe,
-            model=Model((recipe,), *stacked, prepared.inputs, prepared.targets),
+            model=Model(
+                (recipe,),
+                _stacked(parameters),
+                _stacked(statistics),
+                prepared.inputs,
+                prepared.targets,
+            ),
             record=record,
             reasons=(status,),
             epochs=(record.epochs,),
