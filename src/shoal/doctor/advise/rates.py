@@ -198,7 +198,13 @@ def judge(
     gain = level - finite.mean(axis=1).min()
     unstable = ~trials.finite | (finite > level - LOST * gain)
     mean = np.where(trials.finite.all(axis=1), trials.kept.mean(axis=1), np.inf)
-    common: dict[str, Any] = {"before": recipe, "rates": rates, "trials": trials, "level": level, "epochs": epochs}
+    common: dict[str, Any] = {
+        "before": recipe,
+        "rates": rates,
+        "trials": trials,
+        "level": level,
+        "epochs": epochs,
+    }
     common["seconds"] = seconds
     if not gain > 0 or not np.isfinite(mean).any():
         nothing = "no rate lowers the loss in all seeds: something other than the rate is wrong"

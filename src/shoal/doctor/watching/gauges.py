@@ -29,7 +29,7 @@ from shoal.doctor.watching.lazily import pytorch
 from shoal.nets import Activation
 
 WINDOW = 4
-SHARE = 1 / 30
+SHARE = 1 / 60
 """Of the steps, how many are looked at in the long run: a look doubles the time of a small step."""
 
 NEAR = 0.05
@@ -251,7 +251,7 @@ class Gauges:
         rows = len(targets) if targets is not None and targets.dim() else self.batch or 1
         self.batch = max(self.batch, rows)
         split = self._train if self.module.training else self._valid
-        split[0] = split[0] + value * rows
+        split[0] = self._torch.add(split[0], value, alpha=rows) if split[1] else value * rows
         split[1] += rows
         if (
             self.count is not None
