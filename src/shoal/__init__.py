@@ -16,9 +16,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shoal import data as data
+    from shoal import doctor as doctor
     from shoal.data import Data as Data
     from shoal.data import Preparation as Preparation
     from shoal.data import Split as Split
+    from shoal.doctor.advise.advising import advise as advise
     from shoal.doctor.curing import cure as cure
     from shoal.doctor.diagnosing import diagnose as diagnose
     from shoal.doctor.diagnosing import preflight as preflight
@@ -191,6 +193,8 @@ _HOMES = {
     "shoal.doctor.diagnosing": "diagnose preflight",
     "shoal.doctor.finding": "Diagnosis",
     "shoal.doctor.result": "Cure",
+    "shoal.doctor": "doctor",
+    "shoal.doctor.advise.advising": "advise",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.regions.approximation": "approximation interpolation_net",
@@ -243,7 +247,7 @@ _HOMES = {
     "shoal.tune.study": "Study",
     "shoal.tune.tuning": "tune",
 }
-_MODULES = {"data", "zoo"}
+_MODULES = {"data", "doctor", "zoo"}
 _VERBS = {"explain", "report", "tune"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from shoal.cli.advise import advise
 from shoal.cli.cure import cure
 from shoal.cli.demo import demo
 from shoal.cli.diagnose import diagnose
@@ -32,6 +33,7 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal tune houses.csv --target price             search the hyperparameters
+    shoal advise digits                              the learning rate, measured
     shoal predict runs/houses/model.safetensors new.csv
     shoal diagnose digits --rate 1                   say what is wrong with a training
     shoal explain --example                          every number of one step of training
@@ -40,7 +42,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    demo, fit, tune, summary, predict, diagnose, cure, explain, show, gradcheck, plot, report,
+    demo, fit, tune, advise, summary, predict, diagnose, cure, explain, show, gradcheck, plot,
+    report,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -130,7 +130,7 @@ def _start(found: Evidence) -> float:
 
 def _median(values: Numbers) -> Numbers:
     """Median over members in the epochs that at least one trained, (E,)."""
-    known: Numbers = np.isfinite(values).any(axis=1)
+    known = np.atleast_1d(np.isfinite(values).any(axis=1))
     return np.array(
         [np.nanmedian(row) if k else np.nan for row, k in zip(values, known, strict=True)]
     )
