@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from shoal.doctor.finding import Diagnosis
+from shoal.doctor.result import Cure
 from shoal.errors import DataError
 from shoal.explain.pictures.health import has_signals, health_info
 from shoal.report.series import rounded, series, thinned
@@ -20,6 +22,8 @@ from shoal.train.run import Run
 
 Note = tuple[str, str, str]
 """A title, a text, and the lines of a recipe diff, or ""."""
+
+Notes = Diagnosis | Cure | Sequence[Note | Cure]
 
 BUDGET = 330_000
 """Numbers of all curves."""
@@ -75,8 +79,8 @@ class Contents(NamedTuple):
 def contents(
     runs: Sequence[Run | History | str | Path],
     title: str = "",
-    findings: Sequence[Note] = (),
-    cures: Sequence[Note] = (),
+    findings: Notes = (),
+    cures: Notes = (),
     studies: Sequence[Mapping[str, Any]] = (),
     budget: int = BUDGET,
 ) -> Contents:
@@ -128,7 +132,12 @@ def _distinct(abouts: Sequence[Mapping[str, Any]], part: str) -> tuple[Mapping[s
     return tuple(found)
 
 
-def _notes(notes: Sequence[Note], what: str) -> tuple[Note, ...]:
+def _notes(given: Notes, what: str) -> tuple[Note, ...]:
+    if isinstance(given, Diagnosis):
+        notes: Sequence[Note] = _of_diagnosis(given)
+    else:
+        several = [given] if isinstance(given, Cure) else given
+        notes = [_of_cure(one) if isinstance(one, Cure) else one for one in several]
     for note in notes:
         if not (isinstance(note, tuple | list) and len(note) == 3):
             raise DataError(
@@ -136,6 +145,19 @@ def _notes(notes: Sequence[Note], what: str) -> tuple[Note, ...]:
                 remedy='use "" for a diff that there is not',
             )  # fmt: skip
     return tuple((str(title), str(text), str(diff)) for title, text, diff in notes)
+
+
+def _of_diagnosis(found: Diagnosis) -> list[Note]:
+    """The reading of the losses, the findings, the hints."""
+    read = [("the losses", found.reading, "")] if found.reading else []
+    healthy = [("nothing is wrong", "No rule fired.", "")] if found.healthy else []
+    rules = [(finding.rule, str(finding), "") for finding in found.findings]
+    hints = [(f"hint: {finding.rule}", str(finding), "") for finding in found.hints]
+    return [*read, *healthy, *rules, *hints]
+
+
+def _of_cure(found: Cure) -> Note:
+    return (" + ".join(found.names) or "no cure", found.summary, found.changes)
 
 
 # --- the table of runs ---------------------------------------------------------------------------

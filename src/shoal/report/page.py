@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shoal.files import write_atomically
-from shoal.report.contents import BUDGET, Contents, Note, contents
+from shoal.report.contents import BUDGET, Contents, Notes, contents
 from shoal.report.html import escape
 from shoal.report.sections import sections
 from shoal.train.history import History
@@ -34,8 +34,8 @@ def report(
     path: str | Path,
     *,
     title: str = "",
-    findings: Sequence[Note] = (),
-    cures: Sequence[Note] = (),
+    findings: Notes = (),
+    cures: Notes = (),
     studies: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write a report about runs: one HTML file that opens from the disk, without a network.
@@ -50,7 +50,8 @@ def report(
             wrote.
         path: of the file.
         title: of the page; by default the names of the data.
-        findings, cures: (title, text, diff) each; diff "" where there is none.
+        findings: a ``Diagnosis``; cures: one or several of ``cure``. Or (title, text, diff) each,
+            diff "" where there is none.
         studies: {"name", "rows", "value", "direction"} each: rows are the trials, dictionaries of
             their parameters and values; value the column that was optimised; direction "minimize"
             or "maximize".
