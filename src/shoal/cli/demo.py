@@ -27,7 +27,9 @@ TUNED_EPOCHS = 15
     show_default=True,
     help="Folder for pictures, report and model.",
 )
-@click.option("--trials", type=click.IntRange(1), default=TRIALS, show_default=True, hidden=True)
+@click.option(
+    "--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Of the search."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(out: str, trials: int, quiet: bool) -> None:
     """Diagnose, cure, tune and report a network that does not learn, on 1,797 handwritten digits.
