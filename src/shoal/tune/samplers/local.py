@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from shoal.tune.samplers.history import View
-from shoal.tune.samplers.quadratic import fit, minimise
+from shoal.tune.samplers.quadratic import Quadratic, fit_with_doubts, minimise
 from shoal.tune.samplers.space import Floats
 
 FIRST_RADIUS = 0.25
 """Of the unit box."""
+NEXT_RADIUS = 0.1
 LAST_RADIUS = 1e-6
 """A run whose radius falls below has arrived."""
 BAD, GOOD = 0.1, 0.7
@@ -48,6 +49,23 @@ class Run:
     radius: float
     generation: int
     failed: bool
+    arrived: bool = False
+
+
+TINY = 1e-9
+HOPELESS = 0.05
+
+
+def _arrived(view, steps, since) -> bool:
+    """Whether the last two steps promised next to nothing."""
+    own = view.real & (view.numbers >= since)
+    if len(steps) < 2 or not own.any():
+        return False
+    best, top = float(view.y[own].min()), float(view.y[view.real].min())
+    spread = float(np.median(view.y[view.real])) - top
+    least = max(TINY * spread, HOPELESS * (best - top))
+    last = [view.notes[i] for _, i in sorted(steps)[-2:]]
+    return all(n["predicted"] < least and n["radius"] < 0.1 for n in last)
 
 
 def current(view: View) -> Run:
@@ -62,7 +80,7 @@ def current(view: View) -> Run:
         if note is not None and note["step"] == "local" and note["since"] == since
     ]
     if not steps:
-        return Run(since, FIRST_RADIUS, 0, False)
+        return Run(since, NEXT_RADIUS if since else FIRST_RADIUS, 0, False)
     last = max(steps)[0]
     ratios = []
     for generation, i in steps:
@@ -78,7 +96,7 @@ def current(view: View) -> Run:
         radius = SHRINK * min(radius, max(note["length"], LEAST * radius))
     elif ratio > GOOD:
         radius = max(radius, GROW * note["length"])
-    return Run(since, radius, len(steps), ratio < 0.1)
+    return Run(since, radius, len(steps), ratio < 0.1, _arrived(view, steps, since))
 
 
 def anew(run: Run) -> Run:
@@ -88,7 +106,7 @@ def anew(run: Run) -> Run:
 
 def elsewhere(number: int) -> Run:
     """A new run that begins with the trial ``number``."""
-    return Run(number, FIRST_RADIUS, 0, False)
+    return Run(number, NEXT_RADIUS, 0, False)
 
 
 def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[str, Any]] | None:
@@ -101,20 +119,17 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
     c = view.x[centre]
     s = _displacements(view.x, c, view.space.choice, run.radius)
     d = view.space.size
-    distance = np.linalg.norm(s, axis=1)
-    rows = np.argsort(distance, kind="stable")
-    rows = rows[view.real[rows]][: min(MOST, (d + 1) * (d + 2) // 2 + d)]
-    y = view.y[rows] - view.y[centre]
-    scale = float(np.abs(y).max()) or 1.0
-    model = fit(s[rows], y / scale)
-    low = np.where(free, np.maximum(-c / run.radius, -1.0), 0.0)
-    high = np.where(free, np.minimum((1.0 - c) / run.radius, 1.0), 0.0)
+    y = view.y - view.y[centre]
+    model, metric, scale = _fitted(s, y, view.real, free)
+    low = np.where(free, -c / run.radius, 0.0)
+    high = np.where(free, (1.0 - c) / run.radius, 0.0)
     note = {"since": run.since, "radius": run.radius, "generation": run.generation}
     taken = _displacements(view.pending, c, view.space.choice, run.radius)
-    near = np.concatenate([s[distance <= NEAR], taken])
+    distance = np.linalg.norm(s @ metric, axis=1)
+    near = np.concatenate([s[distance <= NEAR], taken]) @ metric
     uncovered = _uncovered(near[:, free])
     if len(taken) == 0 or not any(n and n["step"] == "local" for n in view.pending_notes):
-        best = minimise(model, low, high)
+        best = minimise(model, low, high, metric)
         predicted = float(model(np.zeros(d)) - model(best)) * scale
         if predicted > 0.0 and not (run.failed and uncovered is not None):
             return c + run.radius * best, {
@@ -122,16 +137,54 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
                 "step": "local",
                 "predicted": predicted,
                 "centre": float(view.y[centre]),
-                "length": float(np.linalg.norm(best)) * run.radius,
+                "length": float(np.linalg.norm(metric @ best)) * run.radius,
                 "uncovered": uncovered is not None,
             }
     if uncovered is None:
         return None
     direction = np.zeros(d)
     direction[free] = uncovered
+    direction = np.linalg.solve(metric, direction)
     ends = [np.clip(direction, low, high), np.clip(-direction, low, high)]
-    end = min(ends, key=lambda e: float(model(e)) - np.linalg.norm(e))
+    end = min(ends, key=lambda e: float(model(e)) - np.linalg.norm(metric @ e))
     return c + run.radius * end, {**note, "step": "geometry"}
+
+
+STRETCH = 30.0
+DOUBT = 3.0
+PASSES = 2
+
+
+def _fitted(s, y, real, free):
+    """The model, the metric in which it was fitted, and the scale of its values."""
+    d = s.shape[1]
+    metric = np.eye(d)
+    most = min(MOST, (d + 1) * (d + 2) // 2 + d)
+    for turn in range(PASSES + 1):
+        z = s @ metric
+        rows = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
+        rows = rows[real[rows]][:most]
+        scale = float(np.abs(y[rows]).max()) or 1.0
+        zf = z[rows][:, free]
+        found, values, doubts, vectors = fit_with_doubts(zf, y[rows] / scale)
+        root = metric[np.ix_(free, free)]
+        g, h = np.zeros(d), np.zeros((d, d))
+        g[free] = root @ found.g
+        h[np.ix_(free, free)] = root @ found.h @ root
+        model = Quadratic(found.a, g, h, found.noise)
+        if turn == PASSES or STRETCH <= 1.0:
+            break
+        size = np.sqrt(values**2 + DOUBT * doubts**2)
+        if size.max() <= 1e-12:
+            break
+        # in the coordinates of this turn; back to the box's
+        inner = (vectors * size) @ vectors.T
+        w, v = np.linalg.eigh(root @ inner @ root)
+        w = np.abs(w)
+        stretch = np.minimum(STRETCH, np.sqrt(w.max() / np.maximum(w, 1e-300)))
+        metric = np.eye(d)
+        metric[np.ix_(free, free)] = (v / stretch) @ v.T
+    return model, metric, scale
 
 
 def _displacements(x: Floats, c: Floats, choice: Any, radius: float) -> Floats:
