@@ -3,8 +3,9 @@
 A run of local steps begins at a trial ("since") and has as its centre the best point from there on.
 Each step minimises the local model within the radius; measured against predicted improvement then
 halves or doubles the radius. A direction that no near point covers gets a point of its own before
-the radius shrinks, because a model knows nothing there. Steps in flight are kept apart: the model
-takes each pending point at its predicted value, and later steps of one batch measure directions.
+the radius shrinks, because a model knows nothing there. The region is an ellipsoid: wide along
+directions that the model knows to be flat, so that thin valleys are followed. While a step is in
+flight, others of its batch measure directions.
 """
 
 from dataclasses import dataclass
@@ -13,14 +14,20 @@ from typing import Any
 import numpy as np
 
 from shoal.tune.samplers.history import View
-from shoal.tune.samplers.quadratic import Quadratic, fit_with_doubts, minimise
+from shoal.tune.samplers.quadratic import Quadratic, fit, fit_with_doubts, minimise
 from shoal.tune.samplers.space import Floats
 
 FIRST_RADIUS = 0.25
 """Of the unit box."""
 NEXT_RADIUS = 0.1
+"""Of later runs, which begin at chosen points."""
 LAST_RADIUS = 1e-6
 """A run whose radius falls below has arrived."""
+TINY, HOPELESS = 1e-9, 0.05
+"""It has too where two steps promise less than TINY times the middle value above the best, or less
+than HOPELESS times what it lacks to the best of all runs."""
+SMALL = 0.1
+"""The radius of such steps."""
 BAD, GOOD = 0.1, 0.7
 """Measured over predicted improvement: below BAD the radius shrinks, above GOOD it may grow."""
 SHRINK, GROW = 0.5, 3.0
@@ -32,6 +39,14 @@ NEAR = 2.0
 """Points within so many radii cover directions."""
 COVERED = 0.2
 """The least share of a radius that near points must reach along every direction."""
+STRETCH = 30.0
+"""How much longer than its shortest axis the trust region may be."""
+DOUBT = 3.0
+"""Weight of a curvature's variance: what is not known does not count as flat."""
+PASSES = 2
+"""How often the metric is fitted before the model is."""
+STRETCHED = 6
+"""With more columns than this the region stays round: a hundred points do not tell their metric."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Run:
         radius: of the next step.
         generation: how many local steps had finished.
         failed: whether the last step did not improve.
+        arrived: whether nothing more is to be expected.
     """
 
     since: int
@@ -50,22 +66,6 @@ class Run:
     generation: int
     failed: bool
     arrived: bool = False
-
-
-TINY = 1e-9
-HOPELESS = 0.05
-
-
-def _arrived(view, steps, since) -> bool:
-    """Whether the last two steps promised next to nothing."""
-    own = view.real & (view.numbers >= since)
-    if len(steps) < 2 or not own.any():
-        return False
-    best, top = float(view.y[own].min()), float(view.y[view.real].min())
-    spread = float(np.median(view.y[view.real])) - top
-    least = max(TINY * spread, HOPELESS * (best - top))
-    last = [view.notes[i] for _, i in sorted(steps)[-2:]]
-    return all(n["predicted"] < least and n["radius"] < 0.1 for n in last)
 
 
 def current(view: View) -> Run:
@@ -97,6 +97,18 @@ def current(view: View) -> Run:
     elif ratio > GOOD:
         radius = max(radius, GROW * note["length"])
     return Run(since, radius, len(steps), ratio < 0.1, _arrived(view, steps, since))
+
+
+def _arrived(view: View, steps: list[tuple[int, int]], since: int) -> bool:
+    """Whether the last two steps promised next to nothing, or no way to the best of all runs."""
+    own = view.real & (view.numbers >= since)
+    if len(steps) < 2 or not own.any():
+        return False
+    best, top = float(view.y[own].min()), float(view.y[view.real].min())
+    spread = float(np.median(view.y[view.real])) - top
+    least = max(TINY * spread, HOPELESS * (best - top))
+    last = [view.notes[i] for _, i in sorted(steps)[-2:]]
+    return all(n is not None and n["predicted"] < least and n["radius"] < SMALL for n in last)
 
 
 def anew(run: Run) -> Run:
@@ -150,41 +162,47 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
     return c + run.radius * end, {**note, "step": "geometry"}
 
 
-STRETCH = 30.0
-DOUBT = 3.0
-PASSES = 2
+def _fitted(s: Floats, y: Floats, real: Any, free: Any) -> tuple[Quadratic, Floats, float]:
+    """The model, the metric in which it was fitted, and the scale of its values.
 
-
-def _fitted(s, y, real, free):
-    """The model, the metric in which it was fitted, and the scale of its values."""
+    Args:
+        s: displacements in radii, (n, D); y: values above the centre's, (n,).
+        real: which of them were measured; free: which columns are numbers.
+    """
     d = s.shape[1]
     metric = np.eye(d)
     most = min(MOST, (d + 1) * (d + 2) // 2 + d)
-    for turn in range(PASSES + 1):
-        z = s @ metric
-        rows = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
-        rows = rows[real[rows]][:most]
+    block = np.ix_(free, free)
+    for _ in range(PASSES if free.sum() <= STRETCHED else 0):
+        rows = _nearest(s @ metric, real, most)
         scale = float(np.abs(y[rows]).max()) or 1.0
-        zf = z[rows][:, free]
-        found, values, doubts, vectors = fit_with_doubts(zf, y[rows] / scale)
-        root = metric[np.ix_(free, free)]
-        g, h = np.zeros(d), np.zeros((d, d))
-        g[free] = root @ found.g
-        h[np.ix_(free, free)] = root @ found.h @ root
-        model = Quadratic(found.a, g, h, found.noise)
-        if turn == PASSES or STRETCH <= 1.0:
-            break
-        size = np.sqrt(values**2 + DOUBT * doubts**2)
-        if size.max() <= 1e-12:
-            break
-        # in the coordinates of this turn; back to the box's
-        inner = (vectors * size) @ vectors.T
-        w, v = np.linalg.eigh(root @ inner @ root)
-        w = np.abs(w)
-        stretch = np.minimum(STRETCH, np.sqrt(w.max() / np.maximum(w, 1e-300)))
-        metric = np.eye(d)
-        metric[np.ix_(free, free)] = (v / stretch) @ v.T
-    return model, metric, scale
+        root = metric[block]
+        found = fit_with_doubts((s[rows] @ metric)[:, free], y[rows] / scale)
+        size = np.sqrt(found.curvatures**2 + DOUBT * found.doubts**2)
+        if size.max() > 1e-12:
+            metric = np.eye(d)
+            metric[block] = _flattened(root @ (found.vectors * size) @ found.vectors.T @ root)
+    rows = _nearest(s @ metric, real, most)
+    scale = float(np.abs(y[rows]).max()) or 1.0
+    last = fit((s[rows] @ metric)[:, free], y[rows] / scale)
+    g, h = np.zeros(d), np.zeros((d, d))
+    g[free] = metric[block] @ last.g
+    h[block] = metric[block] @ last.h @ metric[block]
+    return Quadratic(last.a, g, h, last.noise), metric, scale
+
+
+def _nearest(s: Floats, real: Any, most: int) -> Any:
+    """The rows of the nearest measured points."""
+    rows = np.argsort(np.linalg.norm(s, axis=1), kind="stable")
+    return rows[real[rows]][:most]
+
+
+def _flattened(curvature: Floats) -> Floats:
+    """The metric that is 1 along the greatest curvature and least along the flattest direction."""
+    values, vectors = np.linalg.eigh(curvature)
+    values = np.abs(values)
+    stretch = np.minimum(STRETCH, np.sqrt(values.max() / np.maximum(values, 1e-300)))
+    return np.asarray((vectors / stretch) @ vectors.T)
 
 
 def _displacements(x: Floats, c: Floats, choice: Any, radius: float) -> Floats:

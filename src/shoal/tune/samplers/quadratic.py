@@ -14,7 +14,7 @@ little. The noise v is the one of greatest likelihood among a few. One Cholesky 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
@@ -129,12 +129,12 @@ def minimise(model: Quadratic, low: Floats, high: Floats, metric: Floats | None 
     return min(ends, key=lambda end: float(model(end)))
 
 
-def _in_ellipsoid(model: Quadratic, b: Floats, s: Floats, free: Floats) -> Floats:
+def _in_ellipsoid(model: Quadratic, b: Floats, s: Floats, free: Any) -> Floats:
     """The free columns that minimise the model where s'Bs <= 1, the others kept."""
     h, within = model.h[np.ix_(free, free)], b[np.ix_(free, free)]
     across = b[np.ix_(free, ~free)] @ s[~free]
     middle = -np.linalg.solve(within, across)
-    left = 1.0 - s[~free] @ b[np.ix_(~free, ~free)] @ s[~free] - middle @ across * -1.0
+    left = 1.0 - s[~free] @ b[np.ix_(~free, ~free)] @ s[~free] - middle @ across
     root = np.linalg.inv(np.linalg.cholesky(within)).T
     g = model.g[free] + model.h[np.ix_(free, ~free)] @ s[~free] + h @ middle
     u = _in_ball(root.T @ g, root.T @ h @ root, max(float(left), 0.0) ** 0.5)

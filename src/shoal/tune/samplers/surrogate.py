@@ -35,7 +35,7 @@ AROUND = 5
 CHANGES = 0.2
 """How often a candidate around a point has another category."""
 KAPPAS = (0.3, 2.0)
-"""The range of κ, drawn uniformly."""
+"""The range of κ, drawn uniformly. Less than that collapsed into one category on noisy losses."""
 
 
 class Process(NamedTuple):
@@ -91,7 +91,7 @@ def fitted(view: View) -> Process:
 
 
 def _loss(p: Process, view: View) -> float:
-    """Minus the logarithm of the likelihood, without constants, and a prior for little noise."""
+    """Minus the logarithm of the likelihood, without constants."""
     factor = _factor(_covariance(p.x, p.x, p.lengths, view), p.noise)
     half = solve_triangular(factor, p.z, lower=True, check_finite=False)
     return float(0.5 * half @ half + np.log(np.diag(factor)).sum())
