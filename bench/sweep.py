@@ -6,6 +6,7 @@ same rows with Adam and batches of 32, evaluate the validation loss after every 
 journal.
 
     python bench/sweep.py [--trials 256] [--rounds 3] [--pruner]
+    python bench/sweep.py --overhead --trials 1000     what Optuna's side costs, median pruning
 """
 
 import argparse
@@ -21,7 +22,7 @@ from common import Claim, alternate, report
 EPOCHS = 20
 
 
-def ours(journal: str, trials: int, pruned: bool) -> None:
+def ours(journal: str, trials: int, pruned: bool, sampler: str = "random") -> None:
     """The search with shoal, its re-ranking with fresh seeds included, which the peer lacks."""
     import shoal as sh
     from shoal.tune import tuning
@@ -40,7 +41,7 @@ def ours(journal: str, trials: int, pruned: bool) -> None:
         space,
         sh.data.digits(),
         trials=trials,
-        sampler="random",
+        sampler=sampler,
         pruner="median" if pruned else None,
         storage=journal,
         fresh=1,
@@ -104,6 +105,47 @@ def peer(journal: str, trials: int, pruned: bool) -> None:
     study.optimize(objective, n_trials=trials)
 
 
+def overhead(trials: int) -> None:
+    """The share of a search that sampling, storage and pruning take, with the default sampler."""
+    import optuna
+
+    from shoal.tune.mirror import Mirror
+
+    spent = dict.fromkeys(("ask", "suggest", "report", "prune", "tell", "storage"), 0.0)
+
+    def counted(owner, name: str, kind: str) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*given, **named):
+            began = time.perf_counter()
+            try:
+                return inner(*given, **named)
+            finally:
+                spent[kind] += time.perf_counter() - began
+
+        setattr(owner, name, outer)
+
+    for name in ("suggest_float", "suggest_int", "suggest_categorical"):
+        counted(optuna.Trial, name, "suggest")
+    counted(optuna.Trial, "report", "report")
+    counted(optuna.Trial, "should_prune", "prune")
+    counted(optuna.Study, "ask", "ask")
+    counted(optuna.Study, "tell", "tell")
+    counted(Mirror, "put", "storage")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        ours(str(Path(folder) / "study.journal"), trials, True, "auto")
+        whole = time.perf_counter() - began
+    used = sum(spent.values())
+    name = f"sampling, storage and pruning in {trials} trials"
+    share, each = used / whole, 1e3 * used / trials
+    claims = [
+        Claim(f"{name}: share of the whole", share, 0.05, 0.05 / share, 1.0, "share"),
+        Claim(f"{name}: each trial", each, 3.0, 3.0 / each, 1.0, "ms"),
+    ]
+    report(name, {k: 1e3 * v / trials for k, v in spent.items()}, "ms a trial", claims)
+
+
 def arm(role: str, workers: int, trials: int, pruned: bool):
     """Seconds from the start of the processes to the end of the last."""
 
@@ -133,9 +175,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pruner", action="store_true")
+    parser.add_argument("--overhead", action="store_true")
     given = parser.parse_args()
     if given.role:
         {"ours": ours, "peer": peer}[given.role](given.journal, given.trials, given.pruner)
+        return
+    if given.overhead:
+        overhead(given.trials)
         return
     arms = {
         "shoal": arm("ours", 1, given.trials, given.pruner),
