@@ -11,7 +11,7 @@ over searches of the winner's loss with fresh seeds; the rank is the mean over a
 """
 
 import argparse
-import json
+import itertools
 import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -81,7 +81,7 @@ def loss(name: str, chosen: dict, seed: int) -> float:
     sizes = (x.shape[1], chosen["width"], y.shape[1])
     w = [
         rng.normal(size=s) * chosen["scale"] / np.sqrt(s[0])
-        for s in zip(sizes[:-1], sizes[1:], strict=True)
+        for s in itertools.pairwise(sizes)
     ]
     w += [np.zeros(n) for n in sizes[1:]]
     m, v = ([np.zeros_like(p) for p in w] for _ in range(2))

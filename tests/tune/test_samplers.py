@@ -171,7 +171,7 @@ def test_a_bowl_is_found(name):
 def test_no_category_is_given_up_after_few_noisy_trials():
     rng = np.random.default_rng(0)
     study = optuna.create_study(sampler=sampler("auto", seed=0))
-    for _ in range(3):
+    for _ in range(4):
         asked = [study.ask(SPACE) for _ in range(32)]
         for trial in asked:
             study.tell(trial, loss(trial.params) + 2 * rng.normal())

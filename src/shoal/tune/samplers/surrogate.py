@@ -34,6 +34,8 @@ AROUND = 5
 """Half of the candidates are uniform, half around so many points of the lowest mean."""
 CHANGES = 0.2
 """How often a candidate around a point has another category."""
+EVEN = 0.2
+"""Share of points whose categories are drawn evenly: none is given up by a few unlucky values."""
 KAPPAS = (0.3, 2.0)
 """The range of κ, drawn uniformly. Less than that collapsed into one category on noisy losses."""
 
@@ -58,6 +60,9 @@ def hopeful(view: View, rng: np.random.Generator) -> Floats:
     weights = cho_solve((known, True), process.z)
     means = across @ weights
     points = _candidates(view, process.x, means[:n], rng)
+    choice = view.space.choice
+    if choice.any() and rng.random() < EVEN:
+        points[:, choice] = view.space.spread(rng.random(view.space.size))[choice]
     near = _covariance(points, rows, process.lengths, view)
     reach = solve_triangular(factor, near.T, lower=True)
     deviation = np.sqrt(np.maximum(1.0 - (reach * reach).sum(axis=0), 1e-12))
