@@ -9,7 +9,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = ("tiny", "mlp", "cnn", "pool", "start", "activations", "resnet")
+SCRIPTS = (
+    "tiny",
+    "mlp",
+    "cnn",
+    "pool",
+    "start",
+    "activations",
+    "resnet",
+    "samplers",
+    "searches",
+)
 LIBRARIES = ("jax", "torch", "scikit-learn", "keras", "numpy")
 
 HEAD = """# Benchmarks

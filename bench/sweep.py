@@ -9,6 +9,7 @@ With ``--space wide`` the first layer has 16, 32, 64 or 128 units, and each acti
 four; the width and two activations are searched besides, by both.
 
     python bench/sweep.py [--trials 256] [--rounds 3] [--pruner] [--space plain|wide]
+    python bench/sweep.py --overhead --trials 1000     what Optuna's side costs, median pruning
 """
 
 import argparse
@@ -28,7 +29,7 @@ REQUIRED = {"plain": (12.0, 15.0), "wide": (8.0, None)}
 """By the space, without pruning and with it."""
 
 
-def ours(journal: str, trials: int, pruned: bool, wide: bool) -> None:
+def ours(journal: str, trials: int, pruned: bool, wide: bool, sampler: str = "random") -> None:
     """The search with shoal, its re-ranking with fresh seeds included, which the peer lacks."""
     import shoal as sh
     from shoal.tune import tuning
@@ -49,7 +50,7 @@ def ours(journal: str, trials: int, pruned: bool, wide: bool) -> None:
         space,
         sh.data.digits(),
         trials=trials,
-        sampler="random",
+        sampler=sampler,
         pruner="median" if pruned else None,
         storage=journal,
         fresh=1,
@@ -119,6 +120,47 @@ def peer(journal: str, trials: int, pruned: bool, wide: bool) -> None:
     study.optimize(objective, n_trials=trials)
 
 
+def overhead(trials: int) -> None:
+    """The share of a search that sampling, storage and pruning take, with the default sampler."""
+    import optuna
+
+    from shoal.tune.mirror import Mirror
+
+    spent = dict.fromkeys(("ask", "suggest", "report", "prune", "tell", "storage"), 0.0)
+
+    def counted(owner, name: str, kind: str) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*given, **named):
+            began = time.perf_counter()
+            try:
+                return inner(*given, **named)
+            finally:
+                spent[kind] += time.perf_counter() - began
+
+        setattr(owner, name, outer)
+
+    for name in ("suggest_float", "suggest_int", "suggest_categorical"):
+        counted(optuna.Trial, name, "suggest")
+    counted(optuna.Trial, "report", "report")
+    counted(optuna.Trial, "should_prune", "prune")
+    counted(optuna.Study, "ask", "ask")
+    counted(optuna.Study, "tell", "tell")
+    counted(Mirror, "put", "storage")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        ours(str(Path(folder) / "study.journal"), trials, True, False, "auto")
+        whole = time.perf_counter() - began
+    used = sum(spent.values())
+    name = f"sampling, storage and pruning in {trials} trials"
+    share, each = used / whole, 1e3 * used / trials
+    claims = [
+        Claim(f"{name}: share of the whole", share, 0.05, 0.05 / share, 1.0, "share"),
+        Claim(f"{name}: each trial", each, 3.0, 3.0 / each, 1.0, "ms"),
+    ]
+    report(name, {k: 1e3 * v / trials for k, v in spent.items()}, "ms a trial", claims)
+
+
 def arm(role: str, workers: int, trials: int, pruned: bool, space: str):
     """Seconds from the start of the processes to the end of the last."""
 
@@ -149,10 +191,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pruner", action="store_true")
     parser.add_argument("--space", choices=tuple(REQUIRED), default="plain")
+    parser.add_argument("--overhead", action="store_true")
     given = parser.parse_args()
     if given.role:
         worker = {"ours": ours, "peer": peer}[given.role]
         worker(given.journal, given.trials, given.pruner, given.space == "wide")
+        return
+    if given.overhead:
+        overhead(given.trials)
         return
     settings = (given.trials, given.pruner, given.space)
     arms = {
