@@ -17,6 +17,7 @@ SCRIPTS = (
     "start",
     "activations",
     "resnet",
+    "sweep",
     "samplers",
     "searches",
 )

@@ -4,18 +4,19 @@
     python bench/samplers.py --bbob             the 24 BBOB functions of the package ioh
     python bench/samplers.py --at-once 8        eight trials asked for before any is told
     python bench/samplers.py --noise 1          normal noise of that deviation on what samplers see
-    python bench/samplers.py --speed            processor milliseconds for an ask, mean of 1,000 trials
+    python bench/samplers.py --speed            milliseconds for an ask, mean of 1,000 trials
     python bench/samplers.py --bbob --keep FILE runs that are in FILE already are not made again
 
-Share: how many of 51 targets (1e2 ... 1e-8 above the minimum) were hit; a target is hit when a point
-was evaluated whose true value is as near to the minimum. Mean rank: over functions, instances and
+Share: how many of 51 targets (1e2 ... 1e-8 above the minimum) were hit; a target is hit when a
+point was evaluated whose true value is as near to the minimum. Mean rank: over functions, instances and
 dimensions, by the best true value; values that agree or lie below the last target share their rank.
 With several at once, COBYQA is as many descents side by side, from the centre and random points.
-GP takes minutes where others take seconds: it is run on every third function and one instance, and ranks
-with it are over those alone.
+GP takes minutes where others take seconds: it is run on every third function and one instance, and
+ranks with it are over those alone.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -39,7 +40,7 @@ BUDGET = 100
 PEERS = ("tpe", "cma-es", "random", "COBYQA")
 DIMENSIONS = (2, 5, 10)
 GP_FUNCTIONS = (2, 5, 8, 11, 14, 17, 20, 23)
-"""Those of BBOB that GP is run on: every third, from all five groups; it takes half a minute each."""
+"""Those of BBOB that GP is run on: every third, from all groups; it takes half a minute each."""
 REQUIRED = {2: 0.46, 5: 0.25, 10: 0.18}
 """Shares on BBOB, one at a time."""
 
@@ -85,10 +86,8 @@ def minimised(f, d: int, at_once: int, seed: int) -> None:
             left -= 1
             return f(x)
 
-        try:
+        with contextlib.suppress(StopIteration):
             minimize(once, start, method="COBYQA", bounds=[(-5, 5)] * d)
-        except StopIteration:
-            pass
         start = rng.uniform(-5, 5, d)
 
 
@@ -208,7 +207,8 @@ def ask_times(d: int = 7, trials: int = 1000) -> None:
             study.tell(trial, sum(v * v for v in trial.params.values()))
         means[name] = 1e3 * float(np.mean(times))
         print(
-            f"{name:8} {means[name]:7.2f} ms in the mean, {1e3 * np.median(times[-50:]):7.2f} at the end"
+            f"{name:8} {means[name]:7.2f} ms in the mean, "
+            f"{1e3 * np.median(times[-50:]):7.2f} at the end"
         )
     mine, peer = means["auto"], means["tpe"]
     name = f"an ask, mean over {trials} trials of {d} columns"

@@ -3,11 +3,12 @@
     python bench/searches.py [--trials 64] [--at-once 32] [--seeds 6] [--samplers auto tpe random]
 
 A network with one hidden layer in numpy (milliseconds for a training, so that samplers are what is
-compared) on wine, breast cancer and digits of scikit-learn, 30 % validation. The same split always; the
-seed of weights, batches and dropout differs for every trial, which is the noise. Open are six
+compared) on wine, breast cancer and digits of scikit-learn, 30 % validation. The same split always;
+the seed of weights, batches and dropout differs for every trial, which is the noise. Open are six
 numbers (rate, momentum, L2, dropout, scale of the weights, width), in "mixed" also the activation
-and the optimiser. The search ends as sh.tune does, by ranking the best tenth again. The table gives the mean
-over searches of the winner's loss with fresh seeds; the rank is the mean over all searches. Losses above that of guessing count as it.
+and the optimiser. The search ends as sh.tune does, by ranking the best tenth again. The table gives
+the mean over searches of the winner's loss with fresh seeds; the rank is the mean over all
+searches. Losses above that of guessing count as it.
 """
 
 import argparse
@@ -42,7 +43,7 @@ MIXED = NUMBERS | {
 SPACES = {"numbers": NUMBERS, "mixed": MIXED}
 EPOCHS, BATCH, ROWS = 8, 16, 240
 TENTH, RERANK, FRESH = 0.1, 3, 8
-"""As sh.tune ends: the best tenth again with three fresh seeds; the best of them with eight more."""
+"""As sh.tune ends: the best tenth again with three fresh seeds; of them the best with eight more."""
 
 ACTIVATIONS = {
     "relu": (lambda z: np.maximum(z, 0.0), lambda a: (a > 0).astype(float)),

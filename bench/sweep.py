@@ -9,6 +9,7 @@ With ``--space wide`` the first layer has 16, 32, 64 or 128 units, and each acti
 four; the width and two activations are searched besides, by both.
 
     python bench/sweep.py [--trials 256] [--rounds 3] [--pruner] [--space plain|wide]
+    python bench/sweep.py --alone                      also our own fit for each trial, no pool
     python bench/sweep.py --overhead --trials 1000     what Optuna's side costs, median pruning
 """
 
@@ -21,10 +22,9 @@ import time
 from pathlib import Path
 
 from common import Claim, alternate, report
+from sweeping import dense, space, torch_rows, torch_study, torch_training
 
 EPOCHS = 20
-WIDTHS = (16, 32, 64, 128)
-ACTIVATIONS = ("ReLU", "Tanh", "ELU", "SiLU")
 REQUIRED = {"plain": (12.0, 15.0), "wide": (8.0, None)}
 """By the space, without pruning and with it."""
 
@@ -32,22 +32,9 @@ REQUIRED = {"plain": (12.0, 15.0), "wide": (8.0, None)}
 def ours(journal: str, trials: int, pruned: bool, wide: bool, sampler: str = "random") -> None:
     """The search with shoal, its re-ranking with fresh seeds included, which the peer lacks."""
     import shoal as sh
-    from shoal.tune import tuning
 
-    units = sh.Choice(*WIDTHS) if wide else 64
-    act = sh.Choice(sh.ReLU(), sh.Tanh(), sh.ELU(), sh.SiLU()) if wide else sh.ReLU()
-    net = sh.Net(sh.Dense(units), act, sh.Dropout(sh.Float(0.0, 0.5)), sh.Dense(32), act,
-                 sh.Dense(10))  # fmt: skip
-    space = sh.Recipe(
-        net,
-        loss="cross_entropy",
-        optimiser=sh.Adam(sh.Float(1e-4, 1e-1, log=True)),
-        l2=sh.Float(1e-6, 1.0, log=True),
-        epochs=EPOCHS,
-        batch_size=32,
-    )
-    study = tuning.tune(
-        space,
+    study = sh.tune(
+        space(EPOCHS, wide),
         sh.data.digits(),
         trials=trials,
         sampler=sampler,
@@ -60,64 +47,34 @@ def ours(journal: str, trials: int, pruned: bool, wide: bool, sampler: str = "ra
     print(f"{study.compilations} compilations, {study.wasted:.1%} of the slots wasted", flush=True)
 
 
+def alone(journal: str, trials: int, pruned: bool, wide: bool) -> None:
+    """The same search with our own ``fit`` for each trial, without a pool."""
+    import optuna
+
+    import shoal as sh
+
+    searched, data = space(EPOCHS, wide), sh.data.digits()
+
+    def objective(trial):
+        return sh.fit(searched.suggest(trial), data, show=False).final["validation_loss"]
+
+    torch_study(journal, optuna.samplers.RandomSampler(), pruned).optimize(objective, trials)
+
+
 def peer(journal: str, trials: int, pruned: bool, wide: bool) -> None:
     """One of two workers: its share of the trials, one network after another."""
     import optuna
     import torch
-    from optuna.storages.journal import JournalFileBackend, JournalStorage
 
     import shoal as sh
 
     torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    data = sh.data.digits()
-    recipe = sh.Recipe(sh.Net(sh.Dense(10)), loss="cross_entropy")
-    prepared = recipe.prepare(data)
-    rows = [prepared.encoded(part, "float32") for part in prepared.parts[:2]]
-    (x, y), (vx, vy) = [(torch.tensor(a), torch.tensor(t, dtype=torch.long)) for a, t in rows]
+    rows = torch_rows(sh.Recipe(sh.Net(sh.Dense(10)), loss="cross_entropy"), sh.data.digits())
 
     def objective(trial):
-        nn = torch.nn
-        rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
-        dropout = trial.suggest_float("dropout", 0.0, 0.5)
-        l2 = trial.suggest_float("l2", 1e-6, 1.0, log=True)
-        units, kinds = 64, [nn.ReLU, nn.ReLU]
-        if wide:
-            units = trial.suggest_categorical("units", WIDTHS)
-            names = [trial.suggest_categorical(f"activation{i}", ACTIVATIONS) for i in (1, 2)]
-            kinds = [getattr(nn, name) for name in names]
-        net = nn.Sequential(nn.Linear(64, units), kinds[0](), nn.Dropout(dropout),
-                            nn.Linear(units, 32), kinds[1](), nn.Linear(32, 10))  # fmt: skip
-        decayed = [p for p in net.parameters() if p.ndim > 1]
-        others = [p for p in net.parameters() if p.ndim == 1]
-        groups = [{"params": decayed, "weight_decay": l2 / 32}, {"params": others}]
-        optimiser = torch.optim.Adam(groups, lr=rate)
-        loss = float("nan")
-        for epoch in range(1, EPOCHS + 1):
-            net.train()
-            order = torch.randperm(len(x))
-            for start in range(0, len(x), 32):
-                chosen = order[start : start + 32]
-                optimiser.zero_grad()
-                torch.nn.functional.cross_entropy(net(x[chosen]), y[chosen]).backward()
-                optimiser.step()
-            net.eval()
-            with torch.no_grad():
-                loss = torch.nn.functional.cross_entropy(net(vx), vy).item()
-            if pruned:
-                trial.report(loss, epoch)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-        return loss
+        return torch_training(dense(trial, wide), trial, rows, 32, EPOCHS, pruned)
 
-    study = optuna.create_study(
-        study_name="study",
-        storage=JournalStorage(JournalFileBackend(journal)),
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.MedianPruner() if pruned else optuna.pruners.NopPruner(),
-        load_if_exists=True,
-    )
-    study.optimize(objective, n_trials=trials)
+    torch_study(journal, optuna.samplers.RandomSampler(), pruned).optimize(objective, trials)
 
 
 def overhead(trials: int) -> None:
@@ -185,16 +142,17 @@ def arm(role: str, workers: int, trials: int, pruned: bool, space: str):
 def main() -> None:
     """Measure, and print the table and the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--role", choices=("ours", "peer"))
+    parser.add_argument("--role", choices=("ours", "alone", "peer"))
     parser.add_argument("--journal")
     parser.add_argument("--trials", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pruner", action="store_true")
     parser.add_argument("--space", choices=tuple(REQUIRED), default="plain")
     parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     given = parser.parse_args()
     if given.role:
-        worker = {"ours": ours, "peer": peer}[given.role]
+        worker = {"ours": ours, "alone": alone, "peer": peer}[given.role]
         worker(given.journal, given.trials, given.pruner, given.space == "wide")
         return
     if given.overhead:
@@ -205,12 +163,15 @@ def main() -> None:
         "shoal": arm("ours", 1, *settings),
         "Optuna + PyTorch, 2 processes": arm("peer", 2, *settings),
     }
+    if given.alone:
+        arms["Optuna + our fit for each trial"] = arm("alone", 1, *settings)
     times = alternate(arms, given.rounds)
-    mine, theirs = times.values()
+    mine, theirs, *others = times.values()
     name = f"sweep of {given.trials} trials" + (", median pruning" if given.pruner else "")
     name += " of 4 widths and 4 activations" if given.space == "wide" else ""
     required = REQUIRED[given.space][given.pruner]
     claims = [Claim(name, mine, theirs, theirs / mine, required, "seconds")]
+    claims += [Claim(f"{name}, no pool", mine, t, t / mine, 3.0, "seconds") for t in others]
     report(name, times, "s", claims)
 
 
