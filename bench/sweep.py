@@ -5,7 +5,10 @@ one thread that share the trials and the storage. Both draw the same distributio
 same rows with Adam and batches of 32, evaluate the validation loss after every epoch, and write a
 journal.
 
-    python bench/sweep.py [--trials 256] [--rounds 3] [--pruner]
+With ``--space wide`` the first layer has 16, 32, 64 or 128 units, and each activation is one of
+four; the width and two activations are searched besides, by both.
+
+    python bench/sweep.py [--trials 256] [--rounds 3] [--pruner] [--space plain|wide]
 """
 
 import argparse
@@ -19,14 +22,20 @@ from pathlib import Path
 from common import Claim, alternate, report
 
 EPOCHS = 20
+WIDTHS = (16, 32, 64, 128)
+ACTIVATIONS = ("ReLU", "Tanh", "ELU", "SiLU")
+REQUIRED = {"plain": (12.0, 15.0), "wide": (8.0, None)}
+"""By the space, without pruning and with it."""
 
 
-def ours(journal: str, trials: int, pruned: bool) -> None:
+def ours(journal: str, trials: int, pruned: bool, wide: bool) -> None:
     """The search with shoal, its re-ranking with fresh seeds included, which the peer lacks."""
     import shoal as sh
     from shoal.tune import tuning
 
-    net = sh.Net(sh.Dense(64), sh.ReLU(), sh.Dropout(sh.Float(0.0, 0.5)), sh.Dense(32), sh.ReLU(),
+    units = sh.Choice(*WIDTHS) if wide else 64
+    act = sh.Choice(sh.ReLU(), sh.Tanh(), sh.ELU(), sh.SiLU()) if wide else sh.ReLU()
+    net = sh.Net(sh.Dense(units), act, sh.Dropout(sh.Float(0.0, 0.5)), sh.Dense(32), act,
                  sh.Dense(10))  # fmt: skip
     space = sh.Recipe(
         net,
@@ -47,9 +56,10 @@ def ours(journal: str, trials: int, pruned: bool) -> None:
         show=False,
     )
     assert len(study.optuna.trials) == trials
+    print(f"{study.compilations} compilations, {study.wasted:.1%} of the slots wasted", flush=True)
 
 
-def peer(journal: str, trials: int, pruned: bool) -> None:
+def peer(journal: str, trials: int, pruned: bool, wide: bool) -> None:
     """One of two workers: its share of the trials, one network after another."""
     import optuna
     import torch
@@ -70,8 +80,13 @@ def peer(journal: str, trials: int, pruned: bool) -> None:
         rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
         dropout = trial.suggest_float("dropout", 0.0, 0.5)
         l2 = trial.suggest_float("l2", 1e-6, 1.0, log=True)
-        net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, 32),
-                            nn.ReLU(), nn.Linear(32, 10))  # fmt: skip
+        units, kinds = 64, [nn.ReLU, nn.ReLU]
+        if wide:
+            units = trial.suggest_categorical("units", WIDTHS)
+            names = [trial.suggest_categorical(f"activation{i}", ACTIVATIONS) for i in (1, 2)]
+            kinds = [getattr(nn, name) for name in names]
+        net = nn.Sequential(nn.Linear(64, units), kinds[0](), nn.Dropout(dropout),
+                            nn.Linear(units, 32), kinds[1](), nn.Linear(32, 10))  # fmt: skip
         decayed = [p for p in net.parameters() if p.ndim > 1]
         others = [p for p in net.parameters() if p.ndim == 1]
         groups = [{"params": decayed, "weight_decay": l2 / 32}, {"params": others}]
@@ -104,14 +119,14 @@ def peer(journal: str, trials: int, pruned: bool) -> None:
     study.optimize(objective, n_trials=trials)
 
 
-def arm(role: str, workers: int, trials: int, pruned: bool):
+def arm(role: str, workers: int, trials: int, pruned: bool, space: str):
     """Seconds from the start of the processes to the end of the last."""
 
     def run() -> float:
         with tempfile.TemporaryDirectory() as folder:
             journal, share = str(Path(folder) / "study.journal"), str(trials // workers)
             command = [sys.executable, __file__, "--role", role]
-            command += ["--journal", journal, "--trials", share]
+            command += ["--journal", journal, "--trials", share, "--space", space]
             began = time.perf_counter()
             environment = os.environ | ({"OMP_NUM_THREADS": "1"} if role == "peer" else {})
             running = [
@@ -133,18 +148,22 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pruner", action="store_true")
+    parser.add_argument("--space", choices=tuple(REQUIRED), default="plain")
     given = parser.parse_args()
     if given.role:
-        {"ours": ours, "peer": peer}[given.role](given.journal, given.trials, given.pruner)
+        worker = {"ours": ours, "peer": peer}[given.role]
+        worker(given.journal, given.trials, given.pruner, given.space == "wide")
         return
+    settings = (given.trials, given.pruner, given.space)
     arms = {
-        "shoal": arm("ours", 1, given.trials, given.pruner),
-        "Optuna + PyTorch, 2 processes": arm("peer", 2, given.trials, given.pruner),
+        "shoal": arm("ours", 1, *settings),
+        "Optuna + PyTorch, 2 processes": arm("peer", 2, *settings),
     }
     times = alternate(arms, given.rounds)
     mine, theirs = times.values()
     name = f"sweep of {given.trials} trials" + (", median pruning" if given.pruner else "")
-    required = 15.0 if given.pruner else 12.0
+    name += " of 4 widths and 4 activations" if given.space == "wide" else ""
+    required = REQUIRED[given.space][given.pruner]
     claims = [Claim(name, mine, theirs, theirs / mine, required, "seconds")]
     report(name, times, "s", claims)
 

@@ -86,6 +86,21 @@ def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work
     )
 
 
+class Chunk(NamedTuple):
+    """Epochs that the devices may still be training.
+
+    Attributes:
+        log: the Info, on the devices; epochs: how many of its columns count.
+    """
+
+    log: Tree
+    epochs: int
+
+    def read(self) -> dict[str, Numbers]:
+        """The Info as (K, n) arrays by name for the n epochs; waits for them."""
+        return {name: np.asarray(values)[:, : self.epochs] for name, values in self.log.items()}
+
+
 class Pool:
     """K members in training.
 
@@ -228,13 +243,7 @@ class Pool:
             RecipeError: a recipe of another signature.
         """
         for slot, recipe in newcomers.items():
-            if recipe.signature != self.template.signature:
-                raise RecipeError(
-                    f"recipe {recipe.name!r}",
-                    required="the signature of its pool (shapes, structure, kinds, batch size)",
-                    got=self.template.diff(recipe).replace("\n", "; "),
-                    remedy="give recipes of several signatures to fit_many, which makes the pools",
-                )
+            self._check(recipe)
             self.recipes[slot] = recipe
         if not newcomers:
             return
@@ -242,6 +251,59 @@ class Pool:
             self._stacked = self._stack()
             which = self._mask(newcomers)
             self.members = self.programs.fresh(self._stacked, self.members, which)
+
+    def _check(self, recipe: Recipe) -> None:
+        if recipe.signature != self.template.signature:
+            raise RecipeError(
+                f"recipe {recipe.name!r}",
+                required="the signature of its pool (shapes, structure, kinds, batch size)",
+                got=self.template.diff(recipe).replace("\n", "; "),
+                remedy="give recipes of several signatures to fit_many, which makes the pools",
+            )
+
+    def change(self, recipes: Mapping[int, Recipe]) -> None:
+        """Give members other numbers from the next epoch on; weights and states stay.
+
+        Raises:
+            RecipeError: a recipe of another signature.
+        """
+        for slot, recipe in recipes.items():
+            self._check(recipe)
+            self.recipes[slot] = recipe
+        if recipes:
+            with self._precision():
+                self._stacked = self._stack()
+
+    def copy(self, sources: Mapping[int, int]) -> None:
+        """Put copies of members into other slots: weights, states and recipes.
+
+        Args:
+            sources: {slot: the slot whose member it gets}.
+        """
+        if not sources:
+            return
+        where = np.arange(len(self.recipes), dtype=np.int32)
+        where[list(sources)] = list(sources.values())
+        self.recipes = [self.recipes[slot] for slot in where]
+        with self._precision():
+            self._stacked = self._stack()
+            where = self.programs.put(where, members=False)
+            self.members = self.programs.gather(self.members, where)
+
+    def take_over(self, other: "Pool", slots: Sequence[int]) -> None:
+        """Go on with members of another pool of the same signature, in slots 0, 1, ...
+
+        Args:
+            slots: of the other pool, at most as many as there are here.
+        """
+        chosen = list(slots)
+        self.recipes[: len(chosen)] = [other.recipes[slot] for slot in chosen]
+        self.epoch = other.epoch
+
+        def joined(theirs: Any, mine: Any) -> Numbers:
+            return np.concatenate([np.asarray(theirs)[chosen], np.asarray(mine)[len(chosen) :]])
+
+        self.put_back(jax.tree.map(joined, other.members, self.members))
 
     def clear(self, slots: Iterable[int]) -> None:
         """Empty some slots."""
@@ -285,6 +347,10 @@ class Pool:
         Returns:
             the Info: (K, n) arrays by name for the n epochs run, NaN where a slot did not train.
         """
+        return self.begin(epochs).read()
+
+    def begin(self, epochs: int) -> Chunk:
+        """As ``run``, without waiting: the host may do other work while the devices train."""
         count = min(epochs, self.room)
         with self._precision():
             if isinstance(self.feed, Streamed):
@@ -293,7 +359,7 @@ class Pool:
             else:
                 log = self._run_resident(self.feed, count)
         self.epoch += count
-        return {name: np.asarray(values)[:, :count] for name, values in log.items()}
+        return Chunk(log, count)
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
