@@ -199,6 +199,21 @@ def test_depths_and_widths_are_those_of_the_hidden_blocks():
     assert "GroupNorm" in notes[0]
 
 
+def test_the_smallest_network_that_is_as_good_is_named():
+    recipe = sh.Recipe(sh.mlp([4], 1), loss="mse")
+    names = ("own", "x0.5", "x0.25", "x2")
+    advice = shapes.ShapeAdvice(
+        before=recipe, recipe=recipe, reason="Kept.",
+        variants=tuple(comparison.Variant(name, recipe) for name in names),
+        trials=trials([[1.0, 1.2], [0.9, 1.2], [1.0, 1.5], [1.3, 0.8]]),
+        parameters=np.array([100, 50, 25, 200]), best=0, confirmation=comparison.NONE, epochs=2,
+    )  # fmt: skip
+    assert advice.smallest.name == "x0.5"
+    told = shapes._with_smallest(advice)
+    assert told.reason == "Kept. x0.5 is as good with 50 parameters instead of 100."
+    np.testing.assert_allclose(advice.differences[2], [0.0, 0.3])
+
+
 def test_activations_are_compared_and_a_clearly_better_one_is_confirmed(rng):
     """|x| from a single hidden unit pair: tanh units that start saturated lose to what does not."""
     x = rng.uniform(-1, 1, size=(120, 2))

@@ -451,3 +451,36 @@ def test_data_that_is_not_finite_is_refused_by_name(table):
     watched = watch(module, loader_of(x, t), nn.CrossEntropyLoss(), optimiser)
     with pytest.raises(sh.DataError, match="nan in row 3"):
         watched.data()
+
+
+# --- the doctor ----------------------------------------------------------------------------------
+
+
+def test_a_watched_training_is_diagnosed_like_a_run(rng):
+    """A layer too deep and flat to learn is named by its gradients; a network that learns is not."""
+    torch.manual_seed(0)
+    x = rng.normal(size=(240, 6)).astype(np.float32)
+    t = (x[:, 0] > 0) + 2 * (x[:, 1] > 0)
+    deep = [one for _ in range(8) for one in (nn.Linear(12, 12), nn.Sigmoid())]
+    found = []
+    for middle, rate in (([], 0.03), (deep, 0.03)):
+        module = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), *middle, nn.Linear(12, 4))
+        loss = nn.CrossEntropyLoss()
+        optimiser = torch.optim.SGD(module.parameters(), rate, momentum=0.9)
+        loader = loader_of(x, t.astype(np.int64), 16)
+        with watch(module, loader, loss, optimiser) as watched:
+            train(module, loader, loss, optimiser, epochs=12)
+        found.append(sh.diagnose(watched))
+    assert found[0].healthy, found[0]
+    assert "vanishing_gradients" in found[1].rules
+
+
+def test_what_has_no_translation_is_still_diagnosed_by_its_curves(table):
+    module, loss = Own(), nn.CrossEntropyLoss()
+    optimiser = torch.optim.SGD(module.parameters(), 1e38)
+    loader = loader_of(*table)
+    with watch(module, loader, loss, optimiser) as watched:
+        train(module, loader, loss, optimiser, epochs=2)
+    found = sh.diagnose(watched)
+    assert not found.healthy
+    assert "finite" in found.reading

@@ -18,6 +18,7 @@ from shoal.doctor.evidence import Evidence
 from shoal.doctor.finding import Diagnosis, Finding
 from shoal.doctor.rules.rule import order
 from shoal.doctor.rules.table import ALL, RULES
+from shoal.doctor.watching.watch import Watched
 from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.train.fit import as_data, fit
@@ -51,7 +52,7 @@ def preflight(recipe: Recipe, data: Data | tuple[Any, Any]) -> Diagnosis:
 
 
 def diagnose(
-    run: Run | History | Recipe,
+    run: Run | History | Watched | Recipe,
     data: Data | tuple[Any, Any] | None = None,
     *,
     show: bool | str = False,
@@ -60,7 +61,9 @@ def diagnose(
 
     Args:
         run: a run, best with signals; or a recipe, which is then trained with them. A ``History``
-            tells less: without data nothing says which level could have been reached.
+            tells less: without data nothing says which level could have been reached. What
+            ``sh.doctor.watch`` watched is taken as its run; where it has no translation, it tells
+            as little.
         data: for a recipe.
         show: progress of that training.
 
@@ -73,6 +76,8 @@ def diagnose(
     """
     if isinstance(run, Run):
         return judge(gathering.of_run(run))
+    if isinstance(run, Watched):
+        return judge(gathering.of_watched(run))
     if isinstance(run, History):
         return judge(gathering.of_history(run))
     recipe = _checked(run)

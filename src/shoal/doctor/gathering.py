@@ -14,6 +14,7 @@ from shoal.doctor.evidence import Evidence, Lazy, Setting
 from shoal.doctor.level import Level
 from shoal.doctor.probe import bad_place, probe, two_modes
 from shoal.doctor.rows import Rows, rows_of
+from shoal.doctor.watching.watch import Watched
 from shoal.errors import ShoalError
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from shoal.recipe import Recipe
@@ -81,6 +82,17 @@ def of_run(run: Run) -> Evidence:
         weights = _member(run, 0)
         found.known["modes"] = Lazy(lambda: two_modes(run.recipe, run.prepared, *weights))
     return found
+
+
+def of_watched(watched: Watched) -> Evidence:
+    """What is known of a PyTorch training; without recipe and data where it has no translation."""
+    try:
+        return of_run(watched.run())
+    except ShoalError:
+        columns = {name: values[:, 0] for name, values in watched.record.items()}
+        epochs, finite = watched.record.epochs, watched.gauges.finite
+        curves = Curves(columns, epochs, epochs, finite=finite)
+        return Evidence({"curves": curves, "signals": _signals(watched.record)})
 
 
 def of_history(history: History) -> Evidence:

@@ -69,7 +69,7 @@ def drawn(path: str | Path, size: tuple[float, float], picture: Callable[["Figur
 
 
 def plain_log(axis: Any) -> None:
-    """A logarithmic axis whose ticks are written plainly: 0.001, 0.01, 1000."""
+    """A logarithmic axis whose ticks, at least two, are written plainly: 0.001, 0.01, 1000."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -10,7 +10,7 @@ from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.doctor.advise.advice import number
 from shoal.doctor.advise.comparison import Comparison, Variant, compare
-from shoal.doctor.advise.drawing import BLUE, GREEN, GREY
+from shoal.doctor.advise.drawing import BLUE, GREEN, GREY, plain_log
 from shoal.doctor.advise.spread import Spread, spread
 from shoal.doctor.advise.surgery import with_initialiser
 from shoal.nets import Auto, Glorot, He, LeCun, Orthogonal
@@ -83,6 +83,7 @@ class InitAdvice(Comparison):
                 axes.plot(depth, shown, "o-", color=colour, linewidth=wide, markersize=3,
                           alpha=1.0 if label else 0.4, label=label)  # fmt: skip
             axes.set_yscale("log")
+            plain_log(axes.yaxis)
             axes.set_title(title)
             axes.set_xlabel("layer with weights")
             axes.locator_params(axis="x", integer=True)

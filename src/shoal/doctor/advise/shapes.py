@@ -6,7 +6,7 @@ next one. Only networks with such blocks have a depth to vary.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from shoal.arrays import Shape
@@ -33,9 +33,9 @@ class ShapeAdvice(Comparison):
 
     @property
     def smallest(self) -> Variant:
-        """The smallest network whose loss is not surely higher than the recipe's own."""
-        change, half = mean_and_half(self.differences)
-        fine = [v for v in range(len(self.variants)) if v == 0 or change[v] - half[v] <= 0]
+        """The smallest network whose mean loss is not higher than the recipe's own."""
+        change, _ = mean_and_half(self.differences)
+        fine = [v for v in range(len(self.variants)) if v == 0 or change[v] <= 0]
         return self.variants[min(fine, key=lambda v: int(self.parameters[v]))]
 
 
@@ -71,14 +71,14 @@ def advise_shape(
 
 def _with_smallest(advice: ShapeAdvice) -> ShapeAdvice:
     """The advice, its reason naming a smaller network that does as well, where there is one."""
-    from dataclasses import replace
-
     small = advice.smallest
     if small is advice.variants[0]:
         return advice
     size = advice.parameters[advice.variants.index(small)]
-    added = f" Not surely worse, with {int(size):,} parameters of {int(advice.parameters[0]):,}:"
-    return replace(advice, reason=f"{advice.reason}{added} {small.name}.")
+    if size >= advice.parameters[0]:
+        return advice
+    words = f"with {int(size):,} parameters instead of {int(advice.parameters[0]):,}"
+    return replace(advice, reason=f"{advice.reason} {small.name} is as good {words}.")
 
 
 def grid(net: Net, shape: Shape, every: bool = False) -> tuple[list[tuple[str, Net]], list[str]]:

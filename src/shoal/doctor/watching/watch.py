@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from shoal.arrays import Shape
+from shoal.arrays import Numbers, Shape
 from shoal.data.dataset import Data
 from shoal.data.preparation import Preparation
 from shoal.data.splits import Split
@@ -210,6 +210,8 @@ class Watched:
     def run(self) -> Run:
         """The training as a run: recipe, record, and the module's weights as they are now.
 
+        In its record what was not read in an epoch holds the last reading.
+
         Raises:
             RecipeError, DataError: as for ``recipe`` and ``data``.
         """
@@ -228,7 +230,7 @@ class Watched:
                 prepared.inputs,
                 prepared.targets,
             ),
-            record=record,
+            record=Record({name: _held(values) for name, values in record.items()}),
             reasons=(status,),
             epochs=(record.epochs,),
             best_epochs=(_best(record),),
@@ -242,6 +244,13 @@ class Watched:
 def _stacked(tree: Any) -> Any:
     """A nest of arrays as the only member of a pool."""
     return {name: {key: array[None] for key, array in own.items()} for name, own in tree.items()}
+
+
+def _held(values: Numbers) -> Numbers:
+    """A column (E, 1) with every NaN replaced by the number before it, where there is one."""
+    read = np.where(np.isnan(values[:, 0]), 0, np.arange(len(values)))
+    held: Numbers = values[np.maximum.accumulate(read)]
+    return held
 
 
 def _best(record: Record) -> int:
