@@ -8,8 +8,8 @@
     python bench/samplers.py --bbob --keep FILE runs that are in FILE already are not made again
 
 Share: how many of 51 targets (1e2 ... 1e-8 above the minimum) were hit; a target is hit when a
-point was evaluated whose true value is as near to the minimum. Mean rank: over functions, instances and
-dimensions, by the best true value; values that agree or lie below the last target share their rank.
+point was evaluated whose true value is as near to the minimum. Mean rank: over functions, instances
+and dimensions, by the best true value; values that agree or lie below the last target share theirs.
 With several at once, COBYQA is as many descents side by side, from the centre and random points.
 GP takes minutes where others take seconds: it is run on every third function and one instance, and
 ranks with it are over those alone.

@@ -43,7 +43,7 @@ MIXED = NUMBERS | {
 SPACES = {"numbers": NUMBERS, "mixed": MIXED}
 EPOCHS, BATCH, ROWS = 8, 16, 240
 TENTH, RERANK, FRESH = 0.1, 3, 8
-"""As sh.tune ends: the best tenth again with three fresh seeds; of them the best with eight more."""
+"""As sh.tune ends: the best tenth again with three fresh seeds; of them the best with eight."""
 
 ACTIVATIONS = {
     "relu": (lambda z: np.maximum(z, 0.0), lambda a: (a > 0).astype(float)),
