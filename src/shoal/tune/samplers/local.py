@@ -154,9 +154,9 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
             }
     if uncovered is None:
         return None
-    direction = np.zeros(d)
+    direction: Floats = np.zeros(d)
     direction[free] = uncovered
-    direction = np.linalg.solve(metric, direction)
+    direction = np.asarray(np.linalg.solve(metric, direction))
     ends = [np.clip(direction, low, high), np.clip(-direction, low, high)]
     end = min(ends, key=lambda e: float(model(e)) - np.linalg.norm(metric @ e))
     return c + run.radius * end, {**note, "step": "geometry"}
