@@ -156,7 +156,7 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
         return None
     direction: Floats = np.zeros(d)
     direction[free] = uncovered
-    direction = np.linalg.solve(metric, direction)
+    direction = np.asarray(np.linalg.solve(metric, direction))
     ends = [np.clip(direction, low, high), np.clip(-direction, low, high)]
     end = min(ends, key=lambda e: float(model(e)) - np.linalg.norm(metric @ e))
     return c + run.radius * end, {**note, "step": "geometry"}
