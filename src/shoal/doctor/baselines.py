@@ -24,6 +24,8 @@ MOST_ROWS = 600
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 WIDTHS = (0.3, 1.0, 3.0)
 TREES = 40
+MOST_FEATURES = 64
+"""Columns that a tree looks at for a cut."""
 FAR = 100.0
 """The largest square of an error that counts, in variances: few rows should not decide a mean."""
 
@@ -190,7 +192,11 @@ def _trees(x: Numbers, y: Numbers, x_validation: Numbers) -> tuple[Numbers, Numb
     # Regression on one-hot columns: votes, and the same code for both tasks. With a bootstrap
     # nearly every row is out of some bag.
     forest = ExtraTreesRegressor(
-        TREES, bootstrap=True, oob_score=False, min_samples_leaf=2, random_state=0, n_jobs=1
+        TREES,
+        bootstrap=True,
+        min_samples_leaf=2,
+        random_state=0,
+        max_features=min(x.shape[1], MOST_FEATURES),
     )
     target = y if y.shape[1] > 1 else y[:, 0]
     forest.fit(x, target)

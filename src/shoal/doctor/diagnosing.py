@@ -19,7 +19,7 @@ from shoal.doctor.finding import Diagnosis, Finding
 from shoal.doctor.rules.rule import order
 from shoal.doctor.rules.table import ALL, RULES
 from shoal.doctor.watching.watch import Watched
-from shoal.errors import RecipeError
+from shoal.errors import RecipeError, ShoalError
 from shoal.recipe import Recipe
 from shoal.train.fit import as_data, fit
 from shoal.train.history import History
@@ -46,9 +46,13 @@ def preflight(recipe: Recipe, data: Data | tuple[Any, Any]) -> Diagnosis:
         alarms for what cannot work, hints for what may not.
 
     Raises:
-        RecipeError, ShapeError, DataError: a training that cannot be described at all.
+        RecipeError, ShapeError, DataError: why it cannot be trained, where no rule says so.
     """
-    return judge(gathering.of_recipe(_checked(recipe), as_data(data)), False)
+    evidence = gathering.of_recipe(_checked(recipe), as_data(data))
+    found = judge(evidence, False)
+    if found.healthy and evidence.has("refusal"):
+        raise evidence.refusal
+    return found
 
 
 def diagnose(
@@ -89,13 +93,12 @@ def diagnose(
             remedy="give data, or a run",
         )
     known = as_data(data)
-    before = gathering.of_recipe(recipe, known)
-    if before.has("refusal"):
-        found = judge(before, False)
-        if found.healthy:
-            raise before.refusal
+    try:
+        return judge(gathering.of_run(fit(recipe, known, show=show, signals=True)))
+    except ShoalError:
+        if (found := preflight(recipe, known)).healthy:
+            raise
         return found
-    return judge(gathering.of_run(fit(recipe, known, show=show, signals=True)))
 
 
 def _checked(recipe: Any) -> Recipe:
@@ -116,7 +119,8 @@ def judge(evidence: Evidence, sick: bool | None = None) -> Diagnosis:
         sick: whether the training is; None to tell from its level.
     """
     ill = is_sick(evidence) if sick is None else sick
-    found = [(rule, rule.find(evidence, ill)) for rule in ALL]
+    behind = ill or (sick is None and lags(evidence))
+    found = [(rule, rule.find(evidence, behind if rule.firm else ill)) for rule in ALL]
     there = [(rule, finding) for rule, finding in found if finding is not None]
     ordered = [finding for _, finding in sorted(there, key=lambda pair: order(*pair))]
     alarms = tuple(finding for finding in ordered if not finding.hint)
@@ -124,6 +128,7 @@ def judge(evidence: Evidence, sick: bool | None = None) -> Diagnosis:
     said = ""
     if evidence.has("curves"):
         said = reading(evidence.curves, bool(alarms))
+        said += "" if evidence.has("level") else " No level is known: what is found are hints."
     return Diagnosis(alarms, hints, said)
 
 
@@ -136,6 +141,17 @@ def is_sick(evidence: Evidence) -> bool:
     level = evidence.level
     bar = BAR if level.train_gap > FITS else LEAN
     return level.gap >= bar and level.p < LUCK
+
+
+def lags(evidence: Evidence) -> bool:
+    """Whether a network that fits its training rows is behind, though by less than makes it sick.
+
+    Then what a rule sees upstream is believed, and that it only overfits is not.
+    """
+    if not evidence.has("level"):
+        return False
+    level = evidence.level
+    return level.gap >= BAR and level.p < LUCK
 
 
 def explain(finding: Finding) -> str:

@@ -13,7 +13,7 @@ from shoal.doctor.curves import Curves
 from shoal.doctor.evidence import Evidence, Lazy, Setting
 from shoal.doctor.level import Level
 from shoal.doctor.probe import bad_place, probe, two_modes
-from shoal.doctor.rows import Rows, rows_of
+from shoal.doctor.rows import rows_of
 from shoal.doctor.watching.watch import Watched
 from shoal.errors import ShoalError
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -40,7 +40,7 @@ def of_recipe(recipe: Recipe, data: Data) -> Evidence:
     found.known |= {
         "prepared": prepared,
         "setting": _setting(recipe, len(prepared.parts.train), rows),
-        "rows": Lazy(lambda: rows_of(prepared)),
+        "rows": Lazy(lambda: _careful(lambda: rows_of(prepared))),
         "probe": Lazy(lambda: _careful(lambda: probe(recipe, prepared))),
     }
     return found
@@ -67,10 +67,10 @@ def of_run(run: Run) -> Evidence:
     """What is known after training."""
     found = of_recipe(run.recipe, run.prepared.data)
     found.known["prepared"] = run.prepared
-    found.known["rows"] = Lazy(lambda: rows_of(run.prepared))
+    found.known["rows"] = Lazy(lambda: _careful(lambda: rows_of(run.prepared)))
     found.known["run"] = run
     found.known["curves"] = Lazy(
-        lambda: _curves(History.of(run), _start(found), _guess(run.recipe, found.rows))
+        lambda: _curves(History.of(run), _start(found), _guess(run.recipe, found))
     )
     found.known["level"] = Lazy(lambda: _careful(lambda: _level(run, found)))
     found.known["signals"] = _signals(run.record)
@@ -142,14 +142,14 @@ def _start(found: Evidence) -> float:
 
 def _median(values: Numbers) -> Numbers:
     """Median over members in the epochs that at least one trained, (E,)."""
-    known = np.atleast_1d(np.isfinite(values).any(axis=1))
-    return np.array(
-        [np.nanmedian(row) if k else np.nan for row, k in zip(values, known, strict=True)]
-    )
+    return np.array([np.nanmedian(row) if np.isfinite(row).any() else np.nan for row in values])
 
 
-def _guess(recipe: Recipe, rows: Rows) -> float:
+def _guess(recipe: Recipe, found: Evidence) -> float:
     """The loss of the best constant outputs."""
+    if not found.has("rows"):
+        return float("nan")
+    rows = found.rows
     if isinstance(recipe.loss, CrossEntropy | BinaryCrossEntropy) and rows.t.ndim == 1:
         share = np.bincount(rows.t) / len(rows.t)
         return float(-(share[share > 0] * np.log(share[share > 0])).sum())

@@ -16,6 +16,9 @@ from shoal.arrays import Numbers
 from shoal.doctor.baselines import Baselines, per_row
 from shoal.doctor.rows import Rows
 
+EXPLAINED = 0.05
+"""Share of the variance of labels from where on they are told by their inputs."""
+
 
 @dataclass(frozen=True, eq=False)
 class Level:
@@ -94,7 +97,16 @@ class Level:
         rows = len(self.baselines.t)
         base = self._chance_left_out
         noise = math.sqrt(base * (1 - base) / rows) if self.rows.classes else 0.02
-        return best.score > base + 3 * noise + 0.02
+        return best.score > base + 3 * noise + 0.02 or self._explained > EXPLAINED
+
+    @cached_property
+    def _explained(self) -> float:
+        """Share of the variance of one-hot rows that is told, which rare classes count in, too."""
+        best, t = self.baselines.best, self.baselines.t
+        if best is None or t.ndim != 1:
+            return 0.0
+        y = np.eye(best.left_out.shape[1])[t]
+        return 1.0 - float(((y - best.left_out) ** 2).sum() / ((y - y.mean(axis=0)) ** 2).sum())
 
     @cached_property
     def _chance_left_out(self) -> float:

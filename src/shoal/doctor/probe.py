@@ -16,10 +16,13 @@ import numpy as np
 from shoal.arrays import Array, Numbers, Tree
 from shoal.data.preparation import Prepared
 from shoal.losses import Loss
+from shoal.losses.custom import LIKE
 from shoal.nets import Layer, Mode, Net, compose
 from shoal.recipe import Recipe
 
 ROWS = 64
+SURE = 6.0
+"""A logit that is sure of itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +124,13 @@ def probe(recipe: Recipe, prepared: Prepared, parameters: Tree = None) -> Probe:
         drawn, statistics = net.init(jax.random.key(recipe.seed), x.shape[1:], recipe.dtype)
         parameters = drawn if parameters is None else parameters
         found = jax.device_get(_run(recipe, parameters, statistics, x, t))
+        sides = _extremes(recipe.loss, found["z"], t)
     seen = _layers(
         net, x.shape[1:], jax.device_get(parameters), found["gradients"], found["outputs"]
     )
     return Probe(
         seen, found["losses"], found["z"], t,
-        **_extremes(recipe.loss, found["z"], t), mixing=_share(found["mixing"]),
+        **sides, mixing=_share(found["mixing"]),
     )  # fmt: skip
 
 
@@ -196,33 +200,29 @@ def _share(slopes: Numbers) -> float:
 
 def _extremes(loss: Loss, z: Numbers, t: Numbers) -> dict[str, float]:
     """Mean losses of right outputs, of wrong ones, and of the usual loss; see ``Probe``."""
-    from shoal.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-
-    likes: dict[str, Loss] = {
-        "index": CrossEntropy(), "binary": BinaryCrossEntropy(), "values": MeanSquaredError(),
-    }  # fmt: skip
     if z.ndim != 2 or len(z) < 2:
         return {}
-    if loss.form == "index":
-        good = np.eye(z.shape[1])[t] * 6.0
-        bad = np.eye(z.shape[1])[(t + 1) % z.shape[1]] * 6.0
-    elif loss.form == "binary":
-        good = np.where(t > 0.5, 3.0, -3.0)
-        bad = -good
-    else:
-        good, bad = t, t + np.where(t > np.median(t), -2.0, 2.0)
-    means = {}
-    for name, which, outputs in (
-        ("right", loss, good),
-        ("wrong", loss, bad),
-        ("usual", likes[loss.form], z),
-    ):
-        try:
-            values = which.per_example(jnp.asarray(outputs, z.dtype), jnp.asarray(t))
-        except (TypeError, ValueError):
-            return {}
-        means[name] = float(np.mean(np.asarray(values, dtype=np.float64)))
-    return means
+    good, *bad = _sides(loss.form, z.shape[1], t)
+
+    def mean(loss: Loss, outputs: Numbers) -> float:
+        losses = loss.per_example(jnp.asarray(outputs, z.dtype), jnp.asarray(t))
+        return float(np.mean(np.asarray(losses, dtype=np.float64)))
+
+    try:
+        wrong = min(mean(loss, outputs) for outputs in bad)
+        return {"right": mean(loss, good), "wrong": wrong, "usual": mean(LIKE[loss.form], z)}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _sides(form: str, outputs: int, t: Numbers) -> tuple[Numbers, ...]:
+    """Outputs that say the right thing surely, and some that say a wrong one as surely."""
+    if form == "index":
+        one = SURE * np.eye(outputs)
+        return one[t], one[(t + 1) % outputs], -one[t]
+    if form == "binary":
+        return np.where(t > 0.5, SURE, -SURE), np.where(t > 0.5, -SURE, SURE)
+    return t, t + np.where(t > np.median(t), -2.0, 2.0)
 
 
 def two_modes(

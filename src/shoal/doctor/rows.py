@@ -4,6 +4,7 @@ Examples are flat rows of encoded numbers as the network sees them, (n, D); of a
 fixed choice of rows stands for all. Targets are codes of classes (n,) or numbers (n, T).
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,8 @@ from shoal.arrays import Numbers
 from shoal.data.preparation import Prepared
 from shoal.data.splits import permutation
 
-MOST_ROWS = 4000
+MOST_ROWS, MOST_NUMBERS = 4000, 2 * 10**7
+"""Rows of each split that are looked at, and numbers in them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,8 @@ class Rows:
 def rows_of(prepared: Prepared) -> Rows:
     """The rows of prepared data."""
     data = prepared.data
-    train, validation = (_some(part) for part in prepared.parts[:2])
+    most = max(64, min(MOST_ROWS, MOST_NUMBERS // max(1, math.prod(prepared.inputs.out_shape))))
+    train, validation = (_some(part, most) for part in prepared.parts[:2])
     targets = data.targets
     encoded = np.zeros((len(train), 0))
     if data.task == "regression":
@@ -86,9 +89,9 @@ def rows_of(prepared: Prepared) -> Rows:
 
 def _flat(prepared: Prepared, rows: Numbers) -> Numbers:
     encoded = prepared.inputs.encode(prepared.data.rows(rows))
-    return np.asarray(encoded, dtype=np.float64).reshape(len(rows), -1)
+    return np.asarray(encoded, dtype=np.float64).reshape(len(rows), math.prod(encoded.shape[1:]))
 
 
-def _some(rows: Numbers) -> Numbers:
+def _some(rows: Numbers, most: int) -> Numbers:
     """The rows, or a fixed choice of them where they are many."""
-    return rows if len(rows) <= MOST_ROWS else rows[permutation(1, 0, len(rows))[:MOST_ROWS]]
+    return rows if len(rows) <= most else rows[permutation(1, 0, len(rows))[:most]]

@@ -9,6 +9,8 @@ from shoal.doctor.rules.of_rate import learning_on, travel, underfits
 from shoal.doctor.rules.rule import Measured, Rule
 
 DROPPING = ("Dropout", "SpatialDropout")
+LEARNED = 0.1
+"""Score above chance on training rows from where on something was learned at all."""
 
 
 def too_much_regularisation(e: Evidence) -> Measured | None:
@@ -44,6 +46,8 @@ def _penalty(e: Evidence) -> float:
 def overfitting(e: Evidence) -> Measured | None:
     """Training less validation score, as a share of the training score above chance."""
     level, curves = e.level, e.curves
+    if level.train - level.chance < LEARNED:
+        return None
     risen = _risen(e)
     few = level.rows.everything < 100
     words = {"train": level.train, "validation": level.validation, "risen": risen,
@@ -107,7 +111,8 @@ def evaluation_mode(e: Evidence) -> Measured | None:
 def plateau(e: Evidence) -> Measured | None:
     """Share of the loss of the best constant that training took away, where it moves no more."""
     losses = e.curves.train
-    if len(losses) < 4 or not np.isfinite(e.curves.guess) or e.curves.guess <= 0:
+    moving = e.curves.fall(losses) > 0.05
+    if len(losses) < 4 or moving or not np.isfinite(e.curves.guess) or e.curves.guess <= 0:
         return None
     words = {"last": float(losses[-1]), "guess": e.curves.guess}
     return Measured(float(losses[-1]) / e.curves.guess, words=words)

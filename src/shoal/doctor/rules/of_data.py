@@ -11,6 +11,8 @@ from shoal.doctor.evidence import Evidence
 from shoal.doctor.rules.rule import ALWAYS, NEVER, Measured, Rule
 
 FEW = 1e-9
+FEWEST = 30
+"""Rows that it takes to say that labels tell nothing."""
 HARM = 0.08
 """Share of the range by which validation must fall behind training rows left out."""
 NORMALISING = ("BatchNorm", "LayerNorm", "GroupNorm", "RMSNorm")
@@ -114,7 +116,7 @@ def noisy_labels(e: Evidence) -> Measured | None:
     estimates the share of labels that tell nothing about their inputs.
     """
     best = e.level.baselines.best
-    if best is None:
+    if best is None or len(e.level.baselines.t) < FEWEST:
         return None
     if e.rows.task == "regression":
         return _noisy_numbers(e, best)

@@ -79,7 +79,8 @@ def too_deep(e: Evidence) -> Measured | None:
 
 
 RULES = (
-    Rule("hidden_softmax", "architecture", ("recipe", "probe"), hidden_softmax, 1,
+    # A softmax belongs to the head: its place is known before anything is trained.
+    Rule("hidden_softmax", "head", ("recipe", "probe"), hidden_softmax, 1,
          "A softmax stands between layers: its outputs sum to 1 and hide the size of its inputs.",
          "Own probe: harmful in 5 of 7 data sets.", ("relu", "hidden_activation")),
     Rule("no_hidden_activation", "architecture", ("recipe", "probe"), no_hidden_activation, 2,

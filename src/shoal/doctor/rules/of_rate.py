@@ -166,10 +166,10 @@ RULES = (
          "weights of a layer by {value:.2g} of their length.",
          "Healthy steps change weights by about 1e-3; DeepDiagnosis alarms beyond 1e-1.",
          ("rate_x0.1", "rate_x0.01", "usual_rate", "lower_momentum", "warm_up", "clip_gradients")),
-    Rule("rate_too_low", "rate", ("setting",), rate_too_low, 3,
+    Rule("rate_too_low", "rate", ("setting",), rate_too_low, 5,
          "The rate {rate:g} is a {value:.3g}th of the usual one of {optimiser}; the weights moved "
          "{travel:.2g} times their length.",
-         "Own measure: a factor of three below the usual rate.",
+         "Own measure: a factor of five below the usual rate.",
          ("usual_rate", "rate_x10", "rate_x100", "adam")),
     Rule("unfit_optimiser", "rate", ("recipe", "setting", "level", "curves"), unfit_optimiser, 1,
          "The optimiser does not fit: {what}.",

@@ -95,6 +95,10 @@ def _by_signal(e: Evidence, what: str, skip: tuple[str, ...] = ()) -> tuple[floa
     return worst, where, epoch
 
 
+def _layers(e: Evidence) -> tuple[Seen, ...]:
+    return e.probe.layers if e.has("probe") else ()
+
+
 def _activations(e: Evidence, sides: tuple[str, ...]) -> list[Seen]:
     """Hidden activations that go flat on some sides."""
     layers = e.probe.layers[:-1] if e.probe.layers else ()
@@ -134,10 +138,12 @@ def saturation(e: Evidence) -> Measured | None:
     """Largest share of outputs of a bounded activation that lie at its ends."""
     if _equal(e):
         return None
-    last = (e.probe.layers[-1].name,) if e.has("probe") and e.probe.layers else ()
+    last = tuple(s.name for s in _layers(e) if s.kind == "Softmax" or s is _layers(e)[-1])
     worst, where, epoch = _by_signal(e, "saturated", last)
     if e.has("probe"):
         for seen in _activations(e, ("both",)):
+            if seen.kind == "Softmax":  # most shares of many are small
+                continue
             low, high = seen.layer.facts.range
             edge = 0.05 * (high - low)
             share = float(((seen.outputs < low + edge) | (seen.outputs > high - edge)).mean())

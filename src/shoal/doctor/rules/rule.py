@@ -64,6 +64,11 @@ class Rule:
     below: bool = False
     symptom: bool = False
 
+    @property
+    def firm(self) -> bool:
+        """Whether it names a cause upstream of the network, which hardly shows in healthy ones."""
+        return not self.symptom and GROUPS.index(self.group) <= GROUPS.index("init")
+
     def find(self, evidence: Evidence, sick: bool) -> Finding | None:
         """The finding, or None where the rule does not apply or all is well."""
         if not all(evidence.has(kind) for kind in self.reads):
