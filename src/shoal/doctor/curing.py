@@ -354,8 +354,9 @@ def _summary(race: Race, trials: tuple[Trial, ...], arm: Arm, proof: Proof | Non
         return f"cured by {arm.label}: {metric} {proof.before:.4g} -> {proof.after:.4g}"
     if race.sick.reason:
         return f"it cannot be trained ({race.sick.reason}), and nothing helped: {tried} remedies"
-    if race.enough(race.sick):
-        return f"nothing needs a cure: {metric} {now:.4g}, and no remedy is better for sure"
+    if race.enough(race.sick) or not tried:
+        said = "and no remedy is better for sure" if tried else "about that of a simple model"
+        return f"nothing needs a cure: {metric} {now:.4g}, {said}"
     if any(trial.verdict == CURED for trial in trials):
         return f"nothing helped for sure: no gain held with fresh seeds ({metric} {now:.4g})"
     return f"nothing helped: {tried} remedies, {metric} {now:.4g}"
