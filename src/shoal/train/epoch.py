@@ -74,7 +74,7 @@ def run_steps(
     count, look = span
 
     def body(s: Array, member: Member) -> Member:
-        return train_step(recipe, member, _batch(data, order[s], work), work, s >= look)
+        return train_step(recipe, member, _batch(data, order[s], work), work, (s >= look, s == look))
 
     return lax.fori_loop(0, count, body, member)
 
@@ -92,19 +92,12 @@ def end_epoch(
     recipe: Recipe,
     member: Member,
     validation: Batches | None,
-    looked: Array,
     work: Work,
 ) -> tuple[Member, dict[str, Array]]:
     """The member after the bookkeeping of an epoch, and its Info: what people read about it.
 
-    The Info of a member that does not train is NaN.
-
-    Args:
-        looked: whether signals were gathered in its last steps, a scalar that members share.
-
-    Returns:
-        the member, and scalars by name; with signals also an array under ``SIGNALS``, one number
-        for each of ``columns``: those of layers are NaN where none were gathered.
+    The Info of a member that does not train is NaN. With signals it has an array under ``SIGNALS``,
+    what ``signals.raw`` gives.
     """
     running = member.status == Status.RUNNING
     info = _training_info(recipe, member, work)
@@ -123,26 +116,9 @@ def end_epoch(
         status=_decide(recipe, watch, member.epoch + 1),
     )
     if work.signals != "none":
-        layers, cleared = signals.read(recipe, member, looked, work)
-        steps = jnp.stack([info.pop(name) for name in _of_steps(recipe, work)])
-        info[SIGNALS] = jnp.concatenate([steps, layers])
-        after = after._replace(seen=cleared)
+        info[SIGNALS] = signals.raw(member)
     shown = {name: jnp.where(running, value, jnp.nan) for name, value in info.items()}
     return select(running, after, member), shown
-
-
-def columns(recipe: Recipe, work: Work) -> list[str]:
-    """The names of the numbers under ``SIGNALS`` in an Info, in their order."""
-    if work.signals == "none":
-        return []
-    return [*_of_steps(recipe, work), *signals.names(recipe, work)]
-
-
-def _of_steps(recipe: Recipe, work: Work) -> list[str]:
-    """The signals of whole steps."""
-    clips = recipe.clip is not None and recipe.clip.by_norm and work.signals != "none"
-    found = ["gradient_norm_max", "batch_loss_std", "batch_loss_max"] + ["clipped"] * clips
-    return found if work.signals != "none" else []
 
 
 def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
@@ -155,15 +131,7 @@ def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Arra
         info["penalty"] = sums["penalty"] / steps
     info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
     info["gradient_norm"] = sums["norm"] / steps
-    mean = sums["batch_loss"] / steps
-    spread = jnp.sqrt(jnp.maximum(sums["batch_loss_square"] / steps - mean**2, 0.0))
-    of_steps = {
-        "gradient_norm_max": sums["greatest_norm"],
-        "batch_loss_std": spread,
-        "batch_loss_max": sums["greatest_loss"],
-        "clipped": sums["clipped"] / steps,
-    }
-    return info | {name: of_steps[name] for name in _of_steps(recipe, work)}
+    return info
 
 
 def _validation_info(
@@ -250,4 +218,4 @@ def run_epoch(
 ) -> tuple[Member, dict[str, Array]]:
     """Some steps and, after them, the end of the epoch."""
     member = run_steps(recipe, member, data, order, span, work)
-    return end_epoch(recipe, member, validation, span.look < span.count, work)
+    return end_epoch(recipe, member, validation, work)

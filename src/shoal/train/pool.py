@@ -25,7 +25,7 @@ from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import layouts, signals
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import SIGNALS, Batches, columns
+from shoal.train.epoch import SIGNALS, Batches
 from shoal.train.feed import Feed, Resident, Streamed, load
 from shoal.train.member import Member, Status, Work
 from shoal.train.programs import Plan, Programs
@@ -97,7 +97,6 @@ class Pool:
 
     Attributes:
         epoch: the global epoch.
-        columns: names of the signals.
         recipes: the recipe in each slot, None for an empty one.
         programs: the compiled programs and how often each was compiled.
     """
@@ -108,7 +107,6 @@ class Pool:
         self.template = recipe
         self.settings = settings or Settings()
         self.work = plan_work(recipe, prepared, self.settings.signals)
-        self.columns = columns(recipe, self.work)
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
         self.mesh: Mesh = spread(slots, self.settings.devices)
@@ -287,11 +285,12 @@ class Pool:
                 count = 1
             else:
                 log = self._run_resident(self.feed, count)
+        looks = [signals.first_look(self.work, self.epoch + i) for i in range(count)]
         self.epoch += count
         found = {name: np.asarray(values)[:, :count] for name, values in log.items()}
-        layers = found.pop(SIGNALS, None)
-        if layers is not None:
-            found |= {name: layers[..., i] for i, name in enumerate(self.columns)}
+        if SIGNALS in found:
+            looked = np.array(looks) < self.work.steps
+            found |= signals.read(self.template, self.work, found.pop(SIGNALS), looked)
         return found
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
@@ -314,15 +313,13 @@ class Pool:
         look = signals.first_look(self.work, self.epoch)
         done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            span = (order, np.int32(steps), np.int32(max(look - done, 0)))
+            span = (order, np.int32(steps), np.int32(look - done))
             placed = self.programs.put(span, members=False)
             self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.
             jax.block_until_ready(self.members.step)
             done += steps
-        looked = self.programs.put(np.bool_(look < self.work.steps), members=False)
-        arguments = (self._stacked, self.members, self.validation, looked)
-        self.members, log = self.programs.finish(*arguments)
+        self.members, log = self.programs.finish(self._stacked, self.members, self.validation)
         return jax.tree.map(lambda values: values[:, None], log)
 
     # --- choosing --------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _chunk(
         return lax.cond(
             member.status == Status.RUNNING,
             lambda m: run(recipe, m, data, validation, order, span),
-            lambda m: end_epoch(recipe, m, validation, jnp.bool_(False), plan.work),
+            lambda m: end_epoch(recipe, m, validation, plan.work),
             member,
         )
 
@@ -162,15 +162,10 @@ def _block(
 
 
 def _finish(
-    recipes: Recipe,
-    members: Member,
-    validation: Batches | None,
-    looked: Array,
-    plan: Plan,
-    slots: int,
+    recipes: Recipe, members: Member, validation: Batches | None, plan: Plan, slots: int
 ) -> tuple[Member, dict[str, Array]]:
     end = over_members(partial(end_epoch, work=plan.work), plan.layout, slots)
-    after: tuple[Member, dict[str, Array]] = end(recipes, members, validation, looked)
+    after: tuple[Member, dict[str, Array]] = end(recipes, members, validation)
     return after
 
 
@@ -274,7 +269,7 @@ class Programs:
         own = self._own
         program = self._get(
             "finish",
-            lambda: self._mapped(function, (own, own, COPIED, COPIED), (own, own), 1),
+            lambda: self._mapped(function, (own, own, COPIED), (own, own), 1),
             *arguments,
         )
         after: tuple[Member, dict[str, Array]] = program(*arguments)

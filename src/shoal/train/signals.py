@@ -9,8 +9,7 @@ They are gathered in the last ``WINDOW`` steps of an epoch, from what these step
     gradient_norm                     of its weights, root mean square over the steps
     update_ratio                      |update| / |weights|, root mean square over the steps
 
-and, at the level "full", activation_min, activation_max, zeros (share of outputs that are 0) and
-weight_norm. A unit is a channel: an index of the last axis. ``dead`` and ``zeros`` are read behind
+and, at the level "full", zeros (share of outputs that are 0) and weight_norm. A unit is a channel: an index of the last axis. ``dead`` and ``zeros`` are read behind
 activations and ``saturated`` behind those with two bounds; the norms where there are weights. The
 columns of the record are named ``dense1:gradient_norm``.
 
@@ -20,18 +19,20 @@ looked at: short epochs are read every so many epochs, and more often in the beg
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from shoal.arrays import Array
+from shoal.arrays import Array, Numbers
 from shoal.recipe import Recipe
 from shoal.train import gathering
-from shoal.train.gathering import Layout, Seen, Tap
-from shoal.train.member import Member, Work
+from shoal.train.gathering import Layout
+from shoal.train.member import ADDED, GREATEST, Member, Work
 
 LEVELS = ("none", "basic", "full")
 WINDOW = 4
 SHARE = {"none": 0.0, "basic": 1 / 11, "full": 1 / 3}
 """Of the steps, how many are looked at in the long run, by level."""
+
+
+TINY = 1e-300
 
 
 def every(work: Work) -> int:
@@ -56,82 +57,107 @@ def first_look(work: Work, epoch: int) -> int:
 
 
 def names(recipe: Recipe, work: Work) -> list[str]:
-    """The columns of a record, in order."""
+    """The columns of a record that are signals, in order."""
+    if work.signals == "none":
+        return []
     where = gathering.layout(recipe, work)
-    return [f"{layer}:{signal}" for signal, layers in _groups(recipe, where) for layer in layers]
+    layers = [f"{layer}:{what}" for what, found in _groups(recipe, where) for layer in found]
+    return ["gradient_norm_max", "batch_loss_std", "batch_loss_max"] + (
+        ["clipped"] * (recipe.clip is not None) + layers
+    )
 
 
 def _groups(recipe: Recipe, where: Layout) -> list[tuple[str, list[str]]]:
-    """Each signal with the layers that have it."""
-    taps, weighted = where.taps, list(where.layers)
-    full = [tap.name for tap in taps if tap.zeros]
-    groups = [
-        ("activation_mean", [tap.name for tap in taps]),
-        ("activation_std", [tap.name for tap in taps]),
-        ("dead", [tap.name for tap in _active(taps)]),
+    """Each signal of layers, with the layers that have it."""
+    taps, full = where.taps, any(tap.zeros for tap in where.taps)
+    every_tap = [tap.name for tap in taps]
+    return [
+        ("activation_mean", every_tap),
+        ("activation_std", every_tap),
+        ("dead", [tap.name for tap in taps if tap.active]),
         ("saturated", [tap.name for tap in taps if tap.near is not None]),
-        ("gradient_norm", weighted),
-        ("update_ratio", [] if recipe.optimiser.searches else weighted),
-        ("zeros", full),
+        ("zeros", [tap.name for tap in taps if tap.zeros]),
+        ("gradient_norm", where.layers),
+        ("update_ratio", [] if recipe.optimiser.searches else where.layers),
+        ("weight_norm", where.layers if full else []),
     ]
-    return groups
 
 
-def _active(taps: tuple[Tap, ...]) -> list[Tap]:
-    return [tap for tap in taps if tap.extremes]
+def raw(member: Member) -> Array:
+    """What a compiled program gives of a member's signals: sums, from which people's are made."""
+    return jnp.concatenate([member.sums.numbers, member.seen.added, member.seen.same])
 
 
-def read(recipe: Recipe, member: Member, looked: Array, work: Work) -> tuple[Array, Seen]:
-    """The signals of an epoch, one for each of ``names``, and what is gathered for the next.
+def read(recipe: Recipe, work: Work, found: Numbers, looked: Numbers) -> dict[str, Numbers]:
+    """The signals, by the ``names`` of their columns.
 
     Args:
-        looked: whether any of its steps was looked at; all members share it.
+        found: (..., E, n) what ``raw`` gave after each epoch.
+        looked: (E,) bool, whether any step of the epoch was looked at; where not, the signals of
+            layers are NaN.
     """
-    count = len(names(recipe, work))
-    nan = jnp.full(count, jnp.nan, work.dtype)
-    empty = gathering.nothing(recipe, work)
-    assert isinstance(empty, Seen) and isinstance(member.seen, Seen)
-    seen = member.seen
-    return lax.cond(
-        looked,
-        lambda: (_numbers(recipe, seen, gathering.layout(recipe, work)), empty),
-        lambda: (nan, seen),
-    )
+    where = gathering.layout(recipe, work)
+    parts = np.split(found.astype(np.float64), _ends(where, found.shape[-1]), axis=-1)
+    numbers, added, same = (np.moveaxis(part, -1, 0) for part in parts)
+    sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
+    with np.errstate(all="ignore"):
+        signals = _of_steps(sums) | _of_layers(recipe, where, added, same)
+    if recipe.clip is not None and not recipe.clip.by_norm:
+        signals["clipped"] = added[1] / added[0]
+    of_steps = {"gradient_norm_max", "batch_loss_std", "batch_loss_max"}
+    wanted = names(recipe, work)
+    return {n: signals[n] if n in of_steps else _where(looked, signals[n]) for n in wanted}
 
 
-def _numbers(recipe: Recipe, seen: Seen, where: Layout) -> Array:
-    """What was gathered as signals."""
-    totals = jnp.sum(seen.added, axis=1)
-    singles = seen.added[-1]
-    taps, layers = where.taps, where.layers
-    steps = jnp.maximum(singles[0], 1.0)
-    counts = jnp.maximum(singles[2 : 2 + len(taps)], 1.0)
-    first = np.cumsum([0, *(tap.sums for tap in taps)])
-    mean = totals[first[:-1]] / counts
-    square = totals[first[:-1] + 1] / counts
-    spread = jnp.sqrt(jnp.maximum(square - mean * mean, 0.0))
-    near = np.array([i for i, tap in enumerate(taps) if tap.near is not None], int)
-    squares = singles[2 + len(taps) : 2 + len(taps) + len(layers)]
-    parts = [mean, spread, _dead(seen, taps), totals[first[near] + 2] / counts[near]]
-    parts.append(jnp.sqrt(squares / steps))
-    if not recipe.optimiser.searches:
-        belongs = np.array([[leaf.layer == n for leaf in where.leaves] for n in layers])
-        pairs = totals[first[-1] : -1].reshape(-1, 2)
-        moved, weights = (jnp.where(belongs, pairs[:, i], 0.0).sum(axis=1) for i in (0, 1))
-        parts.append(jnp.sqrt(moved / jnp.maximum(weights, jnp.finfo(moved.dtype).tiny)))
-    zeros = np.array([i for i, tap in enumerate(taps) if tap.zeros], int)
-    if zeros.size:
-        offsets = np.array([taps[i].sums - 1 for i in zeros])
-        parts.append(totals[first[zeros] + offsets] / counts[zeros])
-    found = jnp.concatenate(parts)
-    return jnp.where(jnp.isnan(found), jnp.finfo(found.dtype).max, found)
+def _ends(where: Layout, size: int) -> list[int]:
+    """Where the sums of steps, and then those that were gathered, end."""
+    last = size - len(where.active)
+    return [last - len(where.keys), last]
 
 
-def _dead(seen: Seen, taps: tuple[Tap, ...]) -> Array:
-    """Share of the units of each activation whose least output is their greatest."""
-    units = np.array([tap.units for tap in _active(taps)], int)
-    there = np.arange(seen.added.shape[1])[None, :] < units[:, None]
-    same = (seen.greatest[0::2] == -seen.greatest[1::2]) & there
-    return jnp.sum(same.astype(seen.added.dtype), axis=1) / jnp.maximum(
-        jnp.asarray(units, seen.added.dtype), 1.0
-    )
+def _of_steps(sums: dict[str, Numbers]) -> dict[str, Numbers]:
+    mean = sums["batch_loss"] / sums["steps"]
+    square = sums["batch_loss_square"] / sums["steps"]
+    return {
+        "gradient_norm_max": sums["greatest_norm"],
+        "batch_loss_std": np.sqrt(np.maximum(square - mean**2, 0.0)),
+        "batch_loss_max": sums["greatest_loss"],
+        "clipped": sums["clipped"] / sums["steps"],
+    }
+
+
+def _of_layers(
+    recipe: Recipe, where: Layout, added: Numbers, same: Numbers
+) -> dict[str, Numbers]:
+    """Every signal of every layer from its sums."""
+    sums: dict[tuple[str, str], Numbers] = {}
+    for (key, what), values in zip(where.keys, added, strict=True):
+        name = where.leaves[key] if isinstance(key, int) else key
+        sums[name, what] = sums.get((name, what), 0.0) + values
+    steps, found = added[0], {}
+    for tap in where.taps:
+        count = sums[tap.name, "count"]
+        mean = sums[tap.name, "sum"] / count
+        found[f"{tap.name}:activation_mean"] = mean
+        spread = np.sqrt(np.maximum(sums[tap.name, "square"] / count - mean**2, 0.0))
+        found[f"{tap.name}:activation_std"] = spread
+        for signal, what in (("saturated", "near"), ("zeros", "zeros")):
+            if (tap.name, what) in sums:
+                found[f"{tap.name}:{signal}"] = sums[tap.name, what] / count
+    for tap, values in zip(where.active, same, strict=True):
+        found[f"{tap.name}:dead"] = values / tap.units
+    for name in where.layers:
+        gradient, update, weights = (sums[name, what] for what in gathering.OF_WEIGHTS)
+        found[f"{name}:gradient_norm"] = np.sqrt(gradient / steps)
+        found[f"{name}:update_ratio"] = np.sqrt(update / np.maximum(weights, TINY))
+        found[f"{name}:weight_norm"] = np.sqrt(weights / steps)
+    return {name: _finite(values) for name, values in found.items()}
+
+
+def _finite(values: Numbers) -> Numbers:
+    """Numbers that overflowed as the largest there is: NaN is left to what was not read."""
+    return np.where(np.isposinf(values), np.finfo(values.dtype).max, values)
+
+
+def _where(looked: Numbers, values: Numbers) -> Numbers:
+    return np.where(looked, values, np.nan)

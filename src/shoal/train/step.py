@@ -55,7 +55,7 @@ class Batch(NamedTuple):
 
 
 def train_step(
-    recipe: Recipe, member: Member, batch: Batch, work: Work, look: Array | None = None
+    recipe: Recipe, member: Member, batch: Batch, work: Work, look: tuple[Array, Array] | None = None
 ) -> Member:
     """The member after one more batch; unchanged when it does not train.
 
@@ -64,7 +64,8 @@ def train_step(
         member: one member, not stacked.
         batch: the examples.
         work: the static side.
-        look: whether what the layers do is gathered, a scalar that all members share.
+        look: whether what the layers do is gathered, and whether for the first time in this epoch;
+            scalars that all members share.
     """
     counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
@@ -89,8 +90,7 @@ def train_step(
         penalty, pull = jax.value_and_grad(weight_penalty)(member.parameters, recipe, m, decays)
         gradient = jax.tree.map(jnp.add, gradient, pull)
     value = seen[0] / m + penalty
-    squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
-    norm = jnp.sqrt(reduce(jnp.add, squares))
+    norm = jnp.sqrt(squared_norm(gradient))
     clip, unclipped = recipe.clip, gradient
     if clip is not None:
         gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
@@ -134,7 +134,7 @@ def train_step(
     if work.signals != "none" and look is not None:
 
         def gathered() -> tuple[Seen, Array]:
-            moved = {}
+            moved = unclipped
             if not recipe.optimiser.searches:
                 with jax.numpy_dtype_promotion("standard"):
                     state = member.optimiser
@@ -142,13 +142,12 @@ def train_step(
             cut = step["clipped"]
             if clip is not None and not clip.by_norm:
                 cut = clip.clips(unclipped, norm).astype(work.dtype)
-            new = gather(
-                member.seen, outputs, squares, member.parameters, moved, cut, recipe, mode, work
-            )
+            trees = (unclipped, moved, member.parameters)
+            new = gather(member.seen, outputs, trees, cut, look[1], recipe, mode, work)
             # That a step waits for its reading lets the update overwrite the weights in place.
-            return select(moves, new, member.seen), moves & (new.added[-1, 0] > 0)
+            return select(moves, new, member.seen), moves & (new.added[0] > 0)
 
-        found, moves = lax.cond(look, gathered, lambda: (member.seen, moves))
+        found, moves = lax.cond(look[0], gathered, lambda: (member.seen, moves))
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
     return select(moves, moved, member._replace(status=dead, seen=()))._replace(seen=found)
 
