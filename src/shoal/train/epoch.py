@@ -28,7 +28,7 @@ from shoal.train.member import (
     new_sums,
     select,
 )
-from shoal.train.step import Batch, learning_rate, row_weights, train_step
+from shoal.train.step import Batch, Look, learning_rate, row_weights, train_step
 
 ACTIVATIONS_AT_ONCE = 2**21
 """Validation runs in blocks of as many examples as keep the widest layer below this."""
@@ -54,35 +54,59 @@ class Span(NamedTuple):
     """Which steps of an epoch, or of a block of it, run.
 
     Attributes:
-        count: how many, from the first on, int32; look: index of the first at which signals are
-            gathered, int32, ``count`` or more for none.
+        count: how many, from the first on; done: steps of the epoch before them.
+        look: the step of the epoch at which signals begin to be gathered, S for none. All int32.
     """
 
     count: Array
+    done: Array
     look: Array
 
 
 def run_steps(
-    recipe: Recipe, member: Member, data: Batches, order: Array, span: Span, work: Work
+    recipe: Recipe,
+    member: Member,
+    data: Batches,
+    order: Array,
+    span: Span,
+    work: Work,
+    together: bool,
 ) -> Member:
     """The member after some steps.
 
     Args:
         order: (S, B) rows of each batch, -1 for padding.
         span: which of the S steps to run.
+        together: whether members are run by ``vmap``.
     """
-    count, look = span
 
     def body(s: Array, member: Member) -> Member:
-        return train_step(recipe, member, _batch(data, order[s], work), work, (s >= look, s == look))
+        def at() -> Array:
+            """The step. From the member where it is alone: it has that at hand, and keeping the
+            counter of the loop would cost an operation."""
+            return s if together else member.sums["steps"].astype(jnp.int32) - span.done
 
-    return lax.fori_loop(0, count, body, member)
+        def due() -> Array:
+            return at() + span.done >= span.look
+
+        def first() -> Array:
+            return at() + span.done == span.look
+
+        look = Look(due, first, lambda: _rows(order[at()], work)[1], together)
+        return train_step(recipe, member, _batch(data, order[s], work), work, look)
+
+    return lax.fori_loop(0, span.count, body, member)
+
+
+def _rows(order: Array, work: Work) -> tuple[Array, Array | None]:
+    """The rows of one batch, (B,), those of this device where several share it, and their mask."""
+    rows = Mode(True, devices=work.devices).rows(order)
+    return rows, rows >= 0 if work.ragged else None
 
 
 def _batch(data: Batches, order: Array, work: Work) -> Batch:
-    """The rows of one batch, (B,), -1 for padding; where devices share it, this device's."""
-    rows = Mode(True, devices=work.devices).rows(order)
-    mask = rows >= 0 if work.ragged else None
+    """The examples of one batch; ``order``: (B,) rows, -1 for padding."""
+    rows, mask = _rows(order, work)
     at = jnp.maximum(rows, 0) if work.ragged else rows
     found = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
     return Batch(found.x, found.t, found.w, mask)
@@ -215,7 +239,8 @@ def run_epoch(
     order: Array,
     span: Span,
     work: Work,
+    together: bool,
 ) -> tuple[Member, dict[str, Array]]:
     """Some steps and, after them, the end of the epoch."""
-    member = run_steps(recipe, member, data, order, span, work)
+    member = run_steps(recipe, member, data, order, span, work, together)
     return end_epoch(recipe, member, validation, work)

@@ -108,13 +108,24 @@ def layout(recipe: Recipe, work: Work) -> Layout:
         for index, ((name, layer), shape) in enumerate(
             zip(compose.named(recipe.body.layers), shapes[1:], strict=True)
         )
-        if not layer.arranges
+        if not layer.arranges and (full or not _before_activation(recipe, index))
     )
     leaves = _leaves(recipe, work)
     keys: list[tuple[str | int, str]] = [("steps", ""), ("clipped", "")]
     keys += [(tap.name, what) for tap in taps for what in tap.sums]
     keys += [(number, what) for number in range(len(leaves)) for what in OF_WEIGHTS]
     return Layout(taps, leaves, tuple(keys))
+
+
+def _before_activation(recipe: Recipe, index: int) -> bool:
+    """Whether an activation follows a layer that is none.
+
+    What it gives is then a part of the activation, and kept nowhere: to read it would cost an
+    operation in every step.
+    """
+    layers = recipe.body.layers
+    following = layers[index + 1] if index + 1 < len(layers) else None
+    return isinstance(following, Activation) and not isinstance(layers[index], Activation)
 
 
 def _tap(name: str, index: int, layer: Any, shape: tuple[int, ...], full: bool) -> Tap:

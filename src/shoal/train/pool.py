@@ -25,7 +25,7 @@ from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import layouts, signals
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import SIGNALS, Batches
+from shoal.train.epoch import SIGNALS, Batches, Span
 from shoal.train.feed import Feed, Resident, Streamed, load
 from shoal.train.member import Member, Status, Work
 from shoal.train.programs import Plan, Programs
@@ -313,8 +313,8 @@ class Pool:
         look = signals.first_look(self.work, self.epoch)
         done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            span = (order, np.int32(steps), np.int32(look - done))
-            placed = self.programs.put(span, members=False)
+            span = Span(np.int32(steps), np.int32(done), np.int32(look))
+            placed = self.programs.put((order, span), members=False)
             self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.
             jax.block_until_ready(self.members.step)

@@ -115,8 +115,10 @@ def _chunk(
     """
 
     def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Tree]:
-        run, span = partial(run_epoch, work=plan.work), Span(steps, look)
-        if plan.layout == "batched" or slots == 1:
+        together = plan.layout == "batched" and slots > 1
+        run = partial(run_epoch, work=plan.work, together=together)
+        span = Span(steps, jnp.int32(0), look)
+        if together or slots == 1:
             return run(recipe, member, data, validation, order, span)
         # One after another, a member that has stopped is skipped.
         return lax.cond(
@@ -151,13 +153,14 @@ def _block(
     members: Member,
     data: Batches,
     order: Array,
-    steps: Array,
-    look: Array,
+    span: Span,
     plan: Plan,
     slots: int,
 ) -> Member:
-    run = over_members(partial(run_steps, work=plan.work), plan.layout, slots)
-    after: Member = run(recipes, members, data, order, Span(steps, look))
+    together = plan.layout == "batched" and slots > 1
+    steps_ = partial(run_steps, work=plan.work, together=together)
+    run = over_members(steps_, plan.layout, slots)
+    after: Member = run(recipes, members, data, order, span)
     return after
 
 
@@ -258,7 +261,7 @@ class Programs:
         """Some steps on a block of data; arguments as for ``_block``."""
         function = partial(_block, plan=self.plan, slots=self._slots)
         own = self._own
-        inputs = (own, own, COPIED, COPIED, COPIED, COPIED)
+        inputs = (own, own, COPIED, COPIED, COPIED)
         program = self._get("block", lambda: self._mapped(function, inputs, own, 1), *arguments)
         after: Member = program(*arguments)
         return after

@@ -10,7 +10,7 @@ gradient, which is recorded anyway. A single number that the update itself would
 NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are always finite.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -54,8 +54,27 @@ class Batch(NamedTuple):
     mask: Array | None
 
 
+class Look(NamedTuple):
+    """Whether what the layers do is gathered in a step.
+
+    The functions are asked only where it is: an operation outside of the branch would be one of
+    every step.
+
+    Attributes:
+        due: whether this step is looked at, a scalar; of members run by ``vmap`` all share it.
+        first: whether it is the first one in this epoch.
+        mask: as of the batch.
+        together: whether members are run by ``vmap``.
+    """
+
+    due: Callable[[], Array]
+    first: Callable[[], Array]
+    mask: Callable[[], Array | None]
+    together: bool
+
+
 def train_step(
-    recipe: Recipe, member: Member, batch: Batch, work: Work, look: tuple[Array, Array] | None = None
+    recipe: Recipe, member: Member, batch: Batch, work: Work, look: Look | None = None
 ) -> Member:
     """The member after one more batch; unchanged when it does not train.
 
@@ -64,8 +83,7 @@ def train_step(
         member: one member, not stacked.
         batch: the examples.
         work: the static side.
-        look: whether what the layers do is gathered, and whether for the first time in this epoch;
-            scalars that all members share.
+        look: whether what the layers do is gathered; None for never.
     """
     counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
@@ -133,23 +151,57 @@ def train_step(
     found = member.seen
     if work.signals != "none" and look is not None:
 
-        def gathered() -> tuple[Seen, Array]:
-            moved = unclipped
+        def gathered() -> Seen:
+            here = mode._replace(mask=look.mask())
+            updates = unclipped
             if not recipe.optimiser.searches:
                 with jax.numpy_dtype_promotion("standard"):
-                    state = member.optimiser
-                    moved = optimiser.update(gradient, state, member.parameters)[0]
+                    updates = optimiser.update(gradient, member.optimiser, member.parameters)[0]
             cut = step["clipped"]
             if clip is not None and not clip.by_norm:
                 cut = clip.clips(unclipped, norm).astype(work.dtype)
-            trees = (unclipped, moved, member.parameters)
-            new = gather(member.seen, outputs, trees, cut, look[1], recipe, mode, work)
-            # That a step waits for its reading lets the update overwrite the weights in place.
-            return select(moves, new, member.seen), moves & (new.added[0] > 0)
+            trees = (unclipped, updates, member.parameters)
+            read = _outputs_read(recipe, member, outputs, here, work)
+            return gather(member.seen, read, trees, cut, look.first(), recipe, here, work)
 
-        found, moves = lax.cond(look[0], gathered, lambda: (member.seen, moves))
+        found, moves = _looked(look, gathered, member.seen, moves)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
     return select(moves, moved, member._replace(status=dead, seen=()))._replace(seen=found)
+
+
+def _looked(
+    look: Look, gathered: Callable[[], Seen], seen: Seen, moves: Array
+) -> tuple[Seen, Array]:
+    """What has been gathered after a step, and whether the member moves, as it was.
+
+    The second is made to depend on the first: then the update may overwrite the weights in place.
+    """
+
+    def taken() -> tuple[Seen, Array]:
+        new = gathered()
+        return select(moves, new, seen), moves & (new.added[0] > 0)
+
+    # Alone, a member decides when its step is done: what could be decided early would make programs
+    # on CPUs, which hand products to other threads while anything else waits, do so.
+    due = look.due() if look.together else look.due() & moves
+    found: tuple[Seen, Array] = lax.cond(due, taken, lambda: (seen, moves))
+    return found
+
+
+def _outputs_read(
+    recipe: Recipe, member: Member, outputs: list[Array], mode: Mode, work: Work
+) -> list[Array]:
+    """The outputs of the layers, for gathering.
+
+    The last one is computed again: elsewhere it is a part of the loss, and kept nowhere.
+    """
+    layers = list(compose.named(recipe.body.layers))
+    if len(layers) == 1 or work.signals == "full":
+        return outputs
+    name, layer = layers[-1]
+    last, weights = len(layers) - 1, member.parameters
+    again = compose.run_one(last, name, layer, weights, member.statistics, outputs[-2], mode)[0]
+    return [*outputs[:-1], again]
 
 
 def _finite(new: Tree, old: Tree) -> Tree:
