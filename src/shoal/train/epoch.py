@@ -81,18 +81,16 @@ def run_steps(
     """
 
     def body(s: Array, member: Member) -> Member:
-        def at() -> Array:
-            """The step. From the member where it is alone: it has that at hand, and keeping the
-            counter of the loop would cost an operation."""
-            return s if together else member.sums["steps"].astype(jnp.int32) - span.done
+        def at(moves: Array) -> Array:
+            """The step of the epoch. From the member where it is alone: see ``Look``."""
+            if together:
+                return s + span.done
+            return jnp.where(moves, member.sums["steps"], -1.0).astype(jnp.int32)
 
-        def due() -> Array:
-            return at() + span.done >= span.look
+        def mask(at: Array) -> Array | None:
+            return _rows(order[at - span.done], work)[1]
 
-        def first() -> Array:
-            return at() + span.done == span.look
-
-        look = Look(due, first, lambda: _rows(order[at()], work)[1], together)
+        look = Look(span.look, at, mask, together)
         return train_step(recipe, member, _batch(data, order[s], work), work, look)
 
     return lax.fori_loop(0, span.count, body, member)

@@ -57,19 +57,21 @@ class Batch(NamedTuple):
 class Look(NamedTuple):
     """Whether what the layers do is gathered in a step.
 
-    The functions are asked only where it is: an operation outside of the branch would be one of
-    every step.
+    Programs on CPUs hand work to other threads where more than a few operations are ready, which
+    takes longer than a step of a small network. So what decides here is known late, and what is
+    needed only in the branch is computed there.
 
     Attributes:
-        due: whether this step is looked at, a scalar; of members run by ``vmap`` all share it.
-        first: whether it is the first one in this epoch.
-        mask: as of the batch.
+        start: the first step of the epoch that is looked at.
+        at: the step of the epoch, from whether the member moves; of members run by ``vmap`` it does
+            not depend on that, so that all agree.
+        mask: of the batch of a step.
         together: whether members are run by ``vmap``.
     """
 
-    due: Callable[[], Array]
-    first: Callable[[], Array]
-    mask: Callable[[], Array | None]
+    start: Array
+    at: Callable[[Array], Array]
+    mask: Callable[[Array], Array | None]
     together: bool
 
 
@@ -140,9 +142,7 @@ def train_step(
         parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
         statistics=_finite(statistics, member.statistics),
         optimiser=_finite(state, member.optimiser),
-        sums=_add(member.sums, seen, step),
         seen=(),
-        step=member.step + 1,
     )
     running = member.status == Status.RUNNING
     # The last is the length of a plain step: a rate can be too large for any gradient.
@@ -151,8 +151,8 @@ def train_step(
     found = member.seen
     if work.signals != "none" and look is not None:
 
-        def gathered() -> Seen:
-            here = mode._replace(mask=look.mask())
+        def gathered(at: Array) -> Seen:
+            here = mode._replace(mask=look.mask(at))
             updates = unclipped
             if not recipe.optimiser.searches:
                 with jax.numpy_dtype_promotion("standard"):
@@ -162,29 +162,33 @@ def train_step(
                 cut = clip.clips(unclipped, norm).astype(work.dtype)
             trees = (unclipped, updates, member.parameters)
             read = _outputs_read(recipe, member, outputs, here, work)
-            return gather(member.seen, read, trees, cut, look.first(), recipe, here, work)
+            return gather(member.seen, read, trees, cut, at == look.start, recipe, here, work)
 
         found, moves = _looked(look, gathered, member.seen, moves)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
-    return select(moves, moved, member._replace(status=dead, seen=()))._replace(seen=found)
+    early = running & finite
+    return select(moves, moved, member._replace(seen=()))._replace(
+        sums=select(early, _add(member.sums, seen, step), member.sums),
+        seen=found,
+        step=jnp.where(early, member.step + 1, member.step),
+        status=jnp.where(early, member.status, dead),
+    )
 
 
 def _looked(
-    look: Look, gathered: Callable[[], Seen], seen: Seen, moves: Array
+    look: Look, gathered: Callable[[Array], Seen], seen: Seen, moves: Array
 ) -> tuple[Seen, Array]:
     """What has been gathered after a step, and whether the member moves, as it was.
 
     The second is made to depend on the first: then the update may overwrite the weights in place.
     """
+    at = look.at(moves)
 
     def taken() -> tuple[Seen, Array]:
-        new = gathered()
+        new = gathered(at)
         return select(moves, new, seen), moves & (new.added[0] > 0)
 
-    # Alone, a member decides when its step is done: what could be decided early would make programs
-    # on CPUs, which hand products to other threads while anything else waits, do so.
-    due = look.due() if look.together else look.due() & moves
-    found: tuple[Seen, Array] = lax.cond(due, taken, lambda: (seen, moves))
+    found: tuple[Seen, Array] = lax.cond(at >= look.start, taken, lambda: (seen, moves))
     return found
 
 
