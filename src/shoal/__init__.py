@@ -181,9 +181,9 @@ if TYPE_CHECKING:
     from shoal.train.fit import resume as resume
     from shoal.train.member import Status as Status
     from shoal.train.model import Model as Model
-    from shoal.train.pool import Settings as Settings
     from shoal.train.record import Record as Record
     from shoal.train.run import Run as Run
+    from shoal.train.settings import Settings as Settings
     from shoal.tune.study import Study as Study
     from shoal.tune.tuning import tune as tune
 
@@ -241,7 +241,7 @@ _HOMES = {
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",
-    "shoal.train.pool": "Settings",
+    "shoal.train.settings": "Settings",
     "shoal.train.record": "Record",
     "shoal.train.run": "Run",
     "shoal.tune.study": "Study",

@@ -21,8 +21,8 @@ from shoal.doctor.advise import (
 from shoal.doctor.advise.spread import spread
 from shoal.doctor.advise.trials import Trials, mean_and_half
 from shoal.train.epoch import Batches
-from shoal.train.pool import plan_work
 from shoal.train.programs import COMPILED
+from shoal.train.settings import plan_work
 
 PLAIN = sh.Preparation("none", "none", sh.Split(validation=0))
 

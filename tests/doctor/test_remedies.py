@@ -176,7 +176,7 @@ def test_what_mends_a_fault_leaves_a_healthy_training_alone(name):
 @pytest.mark.parametrize("name", REMEDIES)
 def test_an_edited_training_fits_its_data(name):
     """What is wrong in data may be left; recipe and network go together."""
-    from shoal.train.pool import plan_work
+    from shoal.train.settings import plan_work
 
     sick, make = SICK[name]
     found = apply(name, sick, make())

@@ -12,7 +12,8 @@ from shoal.nets import Activation, Layer, Mode
 from shoal.nets.sharing import Padded, switchable
 from shoal.optim.optimiser import Optimiser
 from shoal.train.common import Common, Place, places, skeleton
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 
 EPOCHS = 20
 

@@ -15,6 +15,7 @@ from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.lineage import Lineage
 from shoal.tune.mirror import open_storage
+from shoal.tune.planner import plan
 from shoal.tune.worker import Order, Worker, begin_again, order_of, take_in
 
 RAY = importlib.util.find_spec("ray") is not None
@@ -50,7 +51,7 @@ def test_a_worker_trains_what_an_executor_trains(small):
     recipes = [space().at({"optimiser.learning_rate": rate}) for rate in (1e-3, 1e-2, 0.05)]
     seats, alone = [Seat(r, keep=True) for r in recipes], [Seat(r, keep=True) for r in recipes]
     report = trained(small, seats)
-    executor = Executor(small, [], 2, None, Counter({recipes[0].signature: 1}), 8)
+    executor = Executor(small, [], 2, None, plan(space(), small, 20, None, None), 8)
     executor.submit(alone)
     while executor.busy:
         executor.advance()

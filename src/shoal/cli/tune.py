@@ -45,8 +45,18 @@ PRUNERS = ("none", "median", "halving", "hyperband", "patient")
 )
 @click.option("--trials", type=click.IntRange(1), help="How many.  [default: 100]")
 @click.option("--seconds", type=float, help="After which no new trial begins.")
-@click.option("--sampler", type=click.Choice(SAMPLERS), default="auto", show_default=True)
-@click.option("--pruner", type=click.Choice(PRUNERS), help="[default: median; none for pbt]")
+@click.option(
+    "--sampler",
+    type=click.Choice(SAMPLERS),
+    default="auto",
+    show_default=True,
+    help="What proposes the next trial.",
+)
+@click.option(
+    "--pruner",
+    type=click.Choice(PRUNERS),
+    help="What ends trials early.  [default: median; none for pbt]",
+)
 @click.option(
     "--storage",
     help="Where every finished trial goes: a file, or a URL of SQLite or PostgreSQL.  "

@@ -22,9 +22,10 @@ from shoal.metrics import Metric
 from shoal.recipe import Recipe
 from shoal.train.member import Member, Status
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Pool, Settings, plan_work
+from shoal.train.pool import Pool
 from shoal.train.programs import COMPILED
 from shoal.train.run import Run
+from shoal.train.settings import Settings, plan_work
 from shoal.train.slots import even
 
 MOST_SLOTS = {"cpu": 8}

@@ -31,8 +31,8 @@ from shoal.errors import RecipeError, ShoalError
 from shoal.recipe import Recipe
 from shoal.rules import Whole
 from shoal.train.fit import as_data
-from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
+from shoal.train.settings import Settings
 
 FINALISTS = 4
 """Arms that get all seeds, beside the training as it is and what the best of them is made of."""

@@ -23,14 +23,18 @@ from shoal.train.member import (
     Status,
     Watch,
     Work,
+    additive,
     facts,
     new_sums,
     select,
 )
-from shoal.train.step import Batch, learning_rate, row_weights, train_step
+from shoal.train.step import Batch, Look, learning_rate, row_weights, train_step
 
 ACTIVATIONS_AT_ONCE = 2**21
 """Validation runs in blocks of as many examples as keep the widest layer below this."""
+
+
+SIGNALS = "signals"
 
 
 class Batches(NamedTuple):
@@ -46,26 +50,61 @@ class Batches(NamedTuple):
     w: Any = None
 
 
+class Span(NamedTuple):
+    """Which steps of an epoch, or of a block of it, run.
+
+    Attributes:
+        steps: how many, from the first on; done: steps of the epoch before them.
+        look: the step of the epoch at which signals begin to be gathered, S for none. All int32.
+    """
+
+    steps: Array
+    done: Array
+    look: Array
+
+
 def run_steps(
-    recipe: Recipe, member: Member, data: Batches, order: Array, count: Array, work: Work
+    recipe: Recipe,
+    member: Member,
+    data: Batches,
+    order: Array,
+    span: Span,
+    work: Work,
+    together: bool,
 ) -> Member:
-    """The member after ``count`` steps.
+    """The member after some steps.
 
     Args:
         order: (S, B) rows of each batch, -1 for padding.
-        count: how many of the S steps to run, int32.
+        span: which of the S steps to run.
+        together: whether members are run by ``vmap``.
     """
 
     def body(s: Array, member: Member) -> Member:
-        return train_step(recipe, member, _batch(data, order[s], work), work)
+        def at(moves: Array) -> Array:
+            """The step of the epoch. From the member where it is alone: see ``Look``."""
+            if together:
+                return s + span.done
+            return jnp.where(moves, member.sums.of("steps"), -1.0).astype(jnp.int32)
 
-    return lax.fori_loop(0, count, body, member)
+        def mask(at: Array) -> Array | None:
+            return _rows(order[at - span.done], work)[1]
+
+        look = Look(span.look, at, mask, together)
+        return train_step(recipe, member, _batch(data, order[s], work), work, look)
+
+    return lax.fori_loop(0, span.steps, body, member)
+
+
+def _rows(order: Array, work: Work) -> tuple[Array, Array | None]:
+    """The rows of one batch, (B,), those of this device where several share it, and their mask."""
+    rows = Mode(True, devices=work.devices).rows(order)
+    return rows, rows >= 0 if work.ragged else None
 
 
 def _batch(data: Batches, order: Array, work: Work) -> Batch:
-    """The rows of one batch, (B,), -1 for padding; where devices share it, this device's."""
-    rows = Mode(True, devices=work.devices).rows(order)
-    mask = rows >= 0 if work.ragged else None
+    """The examples of one batch; ``order``: (B,) rows, -1 for padding."""
+    rows, mask = _rows(order, work)
     at = jnp.maximum(rows, 0) if work.ragged else rows
     found = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
     return Batch(found.x, found.t, found.w, mask)
@@ -76,20 +115,16 @@ def end_epoch(
     member: Member,
     validation: Batches | None,
     work: Work,
-    seen: dict[str, Array] | None = None,
 ) -> tuple[Member, dict[str, Array]]:
-    """The member after the bookkeeping of an epoch, and what people read about it.
+    """The member after the bookkeeping of an epoch, and its Info: what people read about it.
 
-    The Info of a member that does not train is NaN.
-
-    Args:
-        seen: the signals of the epoch; None for a member that did not train in it.
+    The Info of a member that does not train is NaN. With signals it has an array under ``SIGNALS``,
+    what ``signals.raw`` gives.
     """
     running = member.status == Status.RUNNING
     info = _training_info(recipe, member, work)
     if validation is not None:
         info |= _validation_info(recipe, member, validation, work)
-    info |= seen or dict.fromkeys(signals.names(recipe, work), jnp.full((), jnp.nan, work.dtype))
     watched = info["validation_loss"] if validation is not None else info["train_loss"]
     watch = _observe(member.watch, member.epoch, info["train_loss"], watched, recipe)
     improved = watch.best_epoch > member.watch.best_epoch
@@ -102,21 +137,22 @@ def end_epoch(
         epoch=member.epoch + 1,
         status=_decide(recipe, watch, member.epoch + 1),
     )
-    nan = jnp.full((), jnp.nan, work.dtype)
-    shown = {name: jnp.where(running, value, nan) for name, value in info.items()}
+    if work.signals != "none":
+        info[SIGNALS] = signals.raw(member)
+    shown = {name: jnp.where(running, value, jnp.nan) for name, value in info.items()}
     return select(running, after, member), shown
 
 
 def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
     sums, known = member.sums, facts(recipe, work, TRAINING)
-    info = {"train_loss": sums.loss / sums.rows}
-    additive = [metric for metric in work.metrics if metric.additive]
-    for metric, values in zip(additive, sums.metrics, strict=True):
+    steps = sums.of("steps")
+    info = {"train_loss": sums.of("loss") / sums.of("rows")}
+    for metric, values in zip(additive(work), sums.metrics(work, known), strict=True):
         info[f"train_{metric.name}"] = metric.value(values, known)
     if recipe.penalised:
-        info["penalty"] = sums.penalty / sums.steps
+        info["penalty"] = sums.of("penalty") / steps
     info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
-    info["gradient_norm"] = sums.norm / sums.steps
+    info["gradient_norm"] = sums.of("norm") / steps
     return info
 
 
@@ -199,14 +235,10 @@ def run_epoch(
     data: Batches,
     validation: Batches | None,
     order: Array,
-    count: Array,
+    span: Span,
     work: Work,
+    together: bool,
 ) -> tuple[Member, dict[str, Array]]:
-    """``count`` steps and, after them, the end of the epoch."""
-    member = run_steps(recipe, member, data, order, count, work)
-    seen: dict[str, Array] = {}
-    if work.signals:
-        window = order[-signals.WINDOW :]
-        batches = [_batch(data, rows, work) for rows in window]
-        seen = signals.read(recipe, member, batches, work)
-    return end_epoch(recipe, member, validation, work, seen)
+    """Some steps and, after them, the end of the epoch."""
+    member = run_steps(recipe, member, data, order, span, work, together)
+    return end_epoch(recipe, member, validation, work)

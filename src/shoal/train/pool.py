@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,12 +23,14 @@ from shoal.arrays import Numbers, Tree, stack
 from shoal.data.preparation import Prepared
 from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
-from shoal.train import layouts
+from shoal.train import layouts, signals
+from shoal.train.chunk import Chunk
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import Batches
+from shoal.train.epoch import Batches, Span
 from shoal.train.feed import Feed, Resident, Streamed, load
-from shoal.train.member import Member, Status, Work
+from shoal.train.member import Member, Status
 from shoal.train.programs import Plan, Programs
+from shoal.train.settings import Settings, plan_work
 
 ORDER_NUMBERS = 2**18
 """A chunk runs as many epochs as have together so many rows (at most ``MOST_EPOCHS``)."""
@@ -36,69 +38,6 @@ ORDER_NUMBERS = 2**18
 MOST_EPOCHS = 256
 RESIDENT_SHARE = 0.4
 """Training data that takes more than this share of a device's memory is streamed."""
-
-
-class Settings(NamedTuple):
-    """How a pool runs; nothing here changes what it computes beyond rounding.
-
-    Attributes:
-        layout: "batched", "sequential", "divided" (see ``programs``), or "auto" to choose.
-        devices: to spread over; None for all.
-        block_rows: rows of a block, to stream the training split; None to stream only when needed.
-        signals: whether to read the health of the layers after each epoch (see ``signals``).
-    """
-
-    layout: str = "auto"
-    devices: Sequence[Any] | None = None
-    block_rows: int | None = None
-    signals: bool = False
-
-
-def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work:
-    """The static side of training a recipe on prepared data, with signals or without.
-
-    Raises:
-        RecipeError: a batch larger than the training split, or metrics that do not fit the task.
-        ShapeError: a network that does not fit the data.
-    """
-    in_shape = prepared.inputs.out_shape
-    recipe.check_against(in_shape, prepared.targets.width)
-    rows = len(prepared.parts.train)
-    batch = recipe.rows_per_batch(rows)
-    parts, by_class = prepared.parts, prepared.targets.weights
-    return Work(
-        in_shape=in_shape,
-        dtype=recipe.dtype.name,
-        batch=batch,
-        steps=-(-rows // batch),
-        rows=rows,
-        validation=len(parts.validation),
-        metrics=recipe.metrics_for(prepared.data.task),
-        scale=tuple(prepared.targets.scale.tolist()),
-        variances=(
-            tuple(prepared.variance(parts.train).tolist()),
-            tuple(prepared.variance(parts.validation).tolist()),
-        ),
-        class_weights=() if by_class is None else tuple(by_class.tolist()),
-        weighted=prepared.data.weights is not None,
-        narrow=recipe.precision == "bfloat16",
-        signals=signals,
-    )
-
-
-class Chunk(NamedTuple):
-    """Epochs that the devices may still be training.
-
-    Attributes:
-        log: the Info, on the devices; epochs: how many of its columns count.
-    """
-
-    log: Tree
-    epochs: int
-
-    def read(self) -> dict[str, Numbers]:
-        """The Info as (K, n) arrays by name for the n epochs; waits for them."""
-        return {name: np.asarray(values)[:, : self.epochs] for name, values in self.log.items()}
 
 
 class Pool:
@@ -209,13 +148,6 @@ class Pool:
             block_rows = int(budget / 2 / row_bytes)
         if block_rows is None:
             return Resident(prepared, self.work, order_seed, put)
-        if self.work.signals:
-            raise DeviceError(
-                "signals",
-                required="training data that lies on the device as a whole",
-                got=f"blocks of {block_rows} rows",
-                remedy="leave signals out, or use fewer rows",
-            )
         return Streamed(prepared, self.work, order_seed, put, block_rows)
 
     def _stack(self) -> Recipe:
@@ -358,8 +290,9 @@ class Pool:
                 count = 1
             else:
                 log = self._run_resident(self.feed, count)
+        looks = [signals.first_look(self.work, self.epoch + i) for i in range(count)]
         self.epoch += count
-        return Chunk(log, count)
+        return Chunk(log, count, self.template, self.work, np.array(looks) < self.work.steps)
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
@@ -371,15 +304,23 @@ class Pool:
 
     def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
         orders = self.programs.put(feed.orders(self.epoch, count, self.room), members=False)
-        counts = self.programs.put((np.int32(count), np.int32(self.work.steps)), members=False)
-        return (feed.data, self.validation, orders, *counts)
+        looks = np.full(self.room, self.work.steps, np.int32)
+        for i in range(count):
+            looks[i] = signals.first_look(self.work, self.epoch + i)
+        counts = (np.int32(count), np.int32(self.work.steps), looks)
+        return (feed.data, self.validation, orders, *self.programs.put(counts, members=False))
 
     def _run_streamed(self, feed: Streamed) -> Tree:
+        look = signals.first_look(self.work, self.epoch)
+        done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            order_, steps_ = self.programs.put((order, np.int32(steps)), members=False)
-            self.members = self.programs.block(self._stacked, self.members, data, order_, steps_)
+            numbers: Any = map(np.int32, (steps, done, look))
+            span = Span(*numbers)
+            placed = self.programs.put((order, span), members=False)
+            self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.
             jax.block_until_ready(self.members.step)
+            done += steps
         self.members, log = self.programs.finish(self._stacked, self.members, self.validation)
         return jax.tree.map(lambda values: values[:, None], log)
 
@@ -391,8 +332,9 @@ class Pool:
         candidates = {layout: self._programs(layout) for layout in ("batched", "sequential")}
 
         def seconds(programs: Programs, steps: int) -> float:
-            *data, _, _ = arguments
-            counts = programs.put((np.int32(1), np.int32(steps)), members=False)
+            *data, _, _, _ = arguments
+            none = np.full(self.room, self.work.steps, np.int32)
+            counts = programs.put((np.int32(1), np.int32(steps), none), members=False)
             copies = jax.tree.map(jnp.copy, self.members)
             program = programs.chunk_program(self._stacked, copies, *data, *counts)
             jax.block_until_ready(copies)

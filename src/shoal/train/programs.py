@@ -38,7 +38,8 @@ from shoal.arrays import Array, Tree
 from shoal.recipe import Recipe
 from shoal.train import member as members_
 from shoal.train.devices import DEVICES
-from shoal.train.epoch import Batches, end_epoch, run_epoch, run_steps
+from shoal.train.epoch import Batches, Span, end_epoch, run_epoch, run_steps
+from shoal.train.gathering import nothing
 from shoal.train.member import Member, Status, Work, select
 
 SPLIT, COPIED = PartitionSpec(DEVICES), PartitionSpec()
@@ -78,8 +79,12 @@ def over_members(function: Callable[..., Any], layout: str, slots: int) -> Calla
     return together if layout == "batched" and slots > 1 else one_by_one
 
 
+def _start(recipe: Recipe, work: Work) -> Member:
+    return members_.start(recipe, work)._replace(seen=nothing(recipe, work))
+
+
 def _fresh(recipes: Recipe, members: Member, which: Array, work: Work) -> Member:
-    drawn = jax.vmap(lambda recipe: members_.start(recipe, work))(recipes)
+    drawn = jax.vmap(partial(_start, work=work))(recipes)
     return jax.vmap(select)(which, drawn, members)
 
 
@@ -99,6 +104,7 @@ def _chunk(
     orders: Array,
     epochs: Array,
     steps: Array,
+    looks: Array,
     plan: Plan,
     slots: int,
 ) -> tuple[Member, dict[str, Array]]:
@@ -107,19 +113,22 @@ def _chunk(
     Args:
         orders: (E, S, B) rows of each batch of each epoch.
         epochs: how many of the E to run, int32; steps: of each epoch's S steps.
+        looks: (E,) at which step of each epoch signals begin to be gathered, S for none.
 
     Returns:
-        the members, and their Info: (K, E) arrays, NaN for epochs not run.
+        the members, and their Info: (K, E, ...) arrays, NaN for epochs not run.
     """
 
-    def one(recipe: Recipe, member: Member, order: Array) -> tuple[Member, dict[str, Array]]:
-        run = partial(run_epoch, work=plan.work)
-        if plan.layout == "batched" or slots == 1:
-            return run(recipe, member, data, validation, order, steps)
+    def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Tree]:
+        together = plan.layout == "batched" and slots > 1
+        run = partial(run_epoch, work=plan.work, together=together)
+        span = Span(steps, jnp.int32(0), look)
+        if together or slots == 1:
+            return run(recipe, member, data, validation, order, span)
         # One after another, a member that has stopped is skipped.
         return lax.cond(
             member.status == Status.RUNNING,
-            lambda m: run(recipe, m, data, validation, order, steps),
+            lambda m: run(recipe, m, data, validation, order, span),
             lambda m: end_epoch(recipe, m, validation, plan.work),
             member,
         )
@@ -132,12 +141,14 @@ def _chunk(
 
     def body(carry: tuple[Array, Member, Tree]) -> tuple[Array, Member, Tree]:
         e, now, log = carry
-        now, info = every(recipes, now, orders[e])
+        now, info = every(recipes, now, orders[e], looks[e])
         log = jax.tree.map(lambda column, value: column.at[:, e].set(value), log, info)
         return e + 1, now, log
 
-    shapes = jax.eval_shape(every, recipes, members, orders[0])[1]
-    log = jax.tree.map(lambda s: jnp.full((slots, plan.epochs), jnp.nan, s.dtype), shapes)
+    shapes = jax.eval_shape(every, recipes, members, orders[0], looks[0])[1]
+    log = jax.tree.map(
+        lambda s: jnp.full((slots, plan.epochs, *s.shape[1:]), jnp.nan, s.dtype), shapes
+    )
     _, members, log = lax.while_loop(going, body, (jnp.int32(0), members, log))
     return members, log
 
@@ -147,12 +158,14 @@ def _block(
     members: Member,
     data: Batches,
     order: Array,
-    steps: Array,
+    span: Span,
     plan: Plan,
     slots: int,
 ) -> Member:
-    run = over_members(partial(run_steps, work=plan.work), plan.layout, slots)
-    after: Member = run(recipes, members, data, order, steps)
+    together = plan.layout == "batched" and slots > 1
+    steps_ = partial(run_steps, work=plan.work, together=together)
+    run = over_members(steps_, plan.layout, slots)
+    after: Member = run(recipes, members, data, order, span)
     return after
 
 
@@ -256,7 +269,7 @@ class Programs:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
         function = partial(_chunk, plan=self.plan, slots=self._slots)
         own = self._own
-        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED)
+        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED, COPIED)
         return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)
 
     def block(self, *arguments: Any) -> Member:
@@ -284,7 +297,7 @@ class Programs:
         """K empty slots on the devices: all arrays zero, status EMPTY."""
         if self._shapes is None:
             one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), recipes)
-            self._shapes = jax.eval_shape(lambda r: members_.start(r, self.plan.work), one)
+            self._shapes = jax.eval_shape(partial(_start, work=self.plan.work), one)
         zeros = jax.tree.map(lambda s: np.zeros((self.plan.slots, *s.shape), s.dtype), self._shapes)
         empty: Member = self.put(
             zeros._replace(status=np.full(self.plan.slots, Status.EMPTY, np.int32)), members=True

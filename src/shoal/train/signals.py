@@ -1,185 +1,162 @@
 """Signals: what each layer did over the last batches of an epoch, as numbers about its health.
 
-After the steps of an epoch the network is run forward and backward once more over a window of its
-last ``WINDOW`` batches, with the weights that the epoch left and without an update. For each layer,
-over all examples of the window:
+They are gathered in the last ``WINDOW`` steps of an epoch, from what these steps compute anyway
+(see ``gathering``). For each layer, over all examples of these steps:
 
     activation_mean, activation_std   of its outputs
     dead                              share of its units whose output never varied
     saturated                         share of outputs within 5 % of the ends of a bounded range
-    gradient_norm                     of its weights, mean over the window
-    update_ratio                      |update| / |weights| that the optimiser would make of the last
+    gradient_norm                     of its weights, root mean square over the steps
+    update_ratio                      |update| / |weights|, root mean square over the steps
 
-A unit is a channel: an index of the last axis. ``dead`` is read behind activations and
-``saturated`` behind those with two bounds; the last two where there are weights. The columns of the
-record are named ``dense1:gradient_norm``. Nothing here changes the training.
+and, at the level "full", zeros (share of outputs that are 0) and weight_norm. A unit is a channel:
+an index of the last axis. ``dead`` and ``zeros`` are read behind activations and ``saturated``
+behind those with two bounds; the norms where there are weights. The columns of the record are named
+``dense1:gradient_norm``.
+
+An epoch with few steps would spend much of its time looking. So at most ``SHARE`` of the steps are
+looked at: short epochs are read every so many epochs, and more often in the beginning.
 """
 
-import math
-from typing import Any, NamedTuple
-
-import jax
 import jax.numpy as jnp
-import optax
-from jax import lax
+import numpy as np
 
-from shoal.arrays import Array, Tree
-from shoal.nets import Mode, compose
-from shoal.nets.activation import Activation
+from shoal.arrays import Array, Numbers
 from shoal.recipe import Recipe
-from shoal.train.member import Member, Work
-from shoal.train.step import Batch, learning_rate, row_weights, squared_norm
+from shoal.train import gathering
+from shoal.train.gathering import Layout
+from shoal.train.member import ADDED, GREATEST, Member, Work
 
+LEVELS = ("none", "basic", "full")
 WINDOW = 4
-NEAR = 0.05
-"""Share of a bounded range, from each end, that counts as saturated."""
+SHARE = {"none": 0.0, "basic": 1 / 11, "full": 1 / 3}
+"""Of the steps, how many are looked at in the long run, by level."""
 
 
-class Seen(NamedTuple):
-    """What is gathered about the outputs of one layer.
+TINY = 1e-300
 
-    Attributes:
-        numbers: how many; total, squares: their sum and that of their squares; near: how many
-            lay near the ends of a bounded range.
-        low, high: (units,) the least and the largest output of each unit.
+
+def every(work: Work) -> int:
+    """Epochs from one reading to the next, in the long run; 0 for never."""
+    if work.signals == "none":
+        return 0
+    steps = min(WINDOW, work.steps)
+    return max(1, round(steps / (work.steps * SHARE[work.signals])))
+
+
+def first_look(work: Work, epoch: int) -> int:
+    """The step of a global epoch, counted from 0, from which on it is looked at; S for none.
+
+    Every reading is of one epoch: of its last steps. Beside the regular ones the global epochs 0,
+    1, 3, 7, 15, ... are read.
     """
-
-    numbers: Array
-    total: Array
-    squares: Array
-    near: Array
-    low: Array
-    high: Array
+    period = every(work)
+    early = (epoch + 1) & epoch == 0  # a power of two of epochs is then complete
+    if period and (early or (epoch + 1) % period == 0):
+        return max(0, work.steps - WINDOW)
+    return work.steps
 
 
 def names(recipe: Recipe, work: Work) -> list[str]:
-    """The columns of a record, in order; none where no signals are wanted."""
-    if not work.signals:
+    """The columns of a record that are signals, in order."""
+    if work.signals == "none":
         return []
-    weights = compose.parameters(recipe.body.inside(work.in_shape))
-    found = []
-    for name, layer in compose.named(recipe.body.layers):
-        found += [f"{name}:activation_mean", f"{name}:activation_std"]
-        if isinstance(layer, Activation):
-            found.append(f"{name}:dead")
-            found += [f"{name}:saturated"] * _bounded(layer)
-        if name in weights:
-            found.append(f"{name}:gradient_norm")
-            found += [f"{name}:update_ratio"] * (not recipe.optimiser.searches)
-    return found
+    where = gathering.layout(recipe, work)
+    layers = [f"{layer}:{what}" for what, found in _groups(recipe, where) for layer in found]
+    return ["gradient_norm_max", "batch_loss_std", "batch_loss_max"] + (
+        ["clipped"] * (recipe.clip is not None) + layers
+    )
 
 
-def _bounded(layer: Any) -> bool:
-    """Whether an activation flattens at two finite ends."""
-    return layer.facts.saturates == "both" and all(map(math.isfinite, layer.facts.range))
+def _groups(recipe: Recipe, where: Layout) -> list[tuple[str, list[str]]]:
+    """Each signal of layers, with the layers that have it."""
+    taps, full = where.taps, any(tap.zeros for tap in where.taps)
+    every_tap = [tap.name for tap in taps]
+    return [
+        ("activation_mean", every_tap),
+        ("activation_std", every_tap),
+        ("dead", [tap.name for tap in taps if tap.active]),
+        ("saturated", [tap.name for tap in taps if tap.near is not None]),
+        ("zeros", [tap.name for tap in taps if tap.zeros]),
+        ("gradient_norm", where.layers),
+        ("update_ratio", [] if recipe.optimiser.searches else where.layers),
+        ("weight_norm", where.layers if full else []),
+    ]
 
 
-def read(recipe: Recipe, member: Member, batches: list[Batch], work: Work) -> dict[str, Array]:
-    """The signals of a member, by column.
+def raw(member: Member) -> Array:
+    """What a compiled program gives of a member's signals: sums, from which people's are made."""
+    return jnp.concatenate([member.sums.numbers, member.seen.added, member.seen.same])
+
+
+def read(recipe: Recipe, work: Work, found: Numbers, looked: Numbers) -> dict[str, Numbers]:
+    """The signals, by the ``names`` of their columns.
 
     Args:
-        batches: the window, at least one batch.
+        found: (..., E, n) what ``raw`` gave after each epoch.
+        looked: (E,) bool, whether any step of the epoch was looked at; where not, the signals of
+            layers are NaN.
     """
-    if not work.signals:
-        return {}
-    layers = list(compose.named(recipe.body.layers))
-    seen: list[Seen] | None = None
-    norms: dict[str, Any] = {}
-    for number, batch in enumerate(batches):
-        found, gradient = _pass(recipe, member, batch, number, work)
-        seen = found if seen is None else [_joined(a, b) for a, b in zip(seen, found, strict=True)]
-        here = {name: jnp.sqrt(squared_norm(own)) for name, own in gradient.items()}
-        norms = {name: norms.get(name, 0.0) + norm / len(batches) for name, norm in here.items()}
-    assert seen is not None, "a window holds a batch"
-    signals = {f"{name}:gradient_norm": norm for name, norm in norms.items()}
-    signals |= _update_ratios(recipe, member, gradient, work)
-    for (name, layer), one in zip(layers, seen, strict=True):
-        signals |= _of_outputs(name, layer, one)
-    return {name: signals[name] for name in names(recipe, work)}
+    where = gathering.layout(recipe, work)
+    parts = np.split(found.astype(np.float64), _ends(where, found.shape[-1]), axis=-1)
+    numbers, added, same = (np.moveaxis(part, -1, 0) for part in parts)
+    sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
+    with np.errstate(all="ignore"):
+        signals = _of_steps(sums) | _of_layers(recipe, where, added, same)
+    if recipe.clip is not None and not recipe.clip.by_norm:
+        signals["clipped"] = added[1] / added[0]
+    of_steps = {"gradient_norm_max", "batch_loss_std", "batch_loss_max"}
+    wanted = names(recipe, work)
+    return {n: signals[n] if n in of_steps else _where(looked, signals[n]) for n in wanted}
 
 
-def _pass(
-    recipe: Recipe, member: Member, batch: Batch, number: int, work: Work
-) -> tuple[list[Seen], Tree]:
-    """What the layers gave for one batch, and the gradient of its mean loss by layer."""
-    _, weights = row_weights(batch, work)
-    mode = Mode(True, _key(recipe, member, number), batch.mask, work.devices, work.narrow)
-    m = jnp.maximum(mode.total(jnp.sum(weights)), jnp.finfo(work.dtype).tiny)
-
-    def objective(parameters: Tree) -> tuple[Array, list[Seen]]:
-        x, seen = batch.x, []
-        for index, (name, layer) in enumerate(compose.named(recipe.body.layers)):
-            x, _ = compose.run_one(index, name, layer, parameters, member.statistics, x, mode)
-            seen.append(_seen(layer, x.astype(work.dtype), mode))
-        losses = recipe.loss.per_example(x.astype(work.dtype), batch.t)
-        return jnp.sum(losses * weights) / m, seen
-
-    gradient, seen = jax.grad(objective, has_aux=True)(member.parameters)
-    return jax.lax.stop_gradient(seen), mode.total(gradient)
+def _ends(where: Layout, size: int) -> list[int]:
+    """Where the sums of steps, and then those that were gathered, end."""
+    last = size - len(where.active)
+    return [last - len(where.keys), last]
 
 
-def _key(recipe: Recipe, member: Member, number: int) -> Array | None:
-    """Randomness that no step of the training uses."""
-    if not recipe.body.random:
-        return None
-    key = jax.random.fold_in(jax.random.key(recipe.seed), 2)
-    return jax.random.fold_in(jax.random.fold_in(key, member.step), number)
-
-
-def _seen(layer: Any, y: Array, mode: Mode) -> Seen:
-    y = lax.stop_gradient(
-        y.reshape(y.shape[0], -1, y.shape[-1]) if y.ndim > 1 else y[:, None, None]
-    )
-    real = jnp.ones(y.shape[0], bool) if mode.mask is None else mode.mask
-    real = real[:, None, None]
-    kept = jnp.where(real, y, 0.0)
-    near = jnp.zeros_like(y)
-    if isinstance(layer, Activation) and _bounded(layer):
-        low, high = layer.facts.range
-        edge = NEAR * (high - low)
-        near = (real & ((y < low + edge) | (y > high - edge))).astype(y.dtype)
-    count = jnp.sum(real.astype(y.dtype)) * (y.shape[1] * y.shape[2])
-    numbers, total, squares, close = mode.total(
-        (count, jnp.sum(kept), jnp.sum(kept**2), jnp.sum(near))
-    )
-    low_, high_ = (
-        jnp.min(jnp.where(real, y, jnp.inf), axis=(0, 1)),
-        jnp.max(jnp.where(real, y, -jnp.inf), axis=(0, 1)),
-    )
-    if mode.devices is not None:
-        low_, high_ = lax.pmin(low_, mode.devices), lax.pmax(high_, mode.devices)
-    return Seen(numbers, total, squares, close, low_, high_)
-
-
-def _joined(a: Seen, b: Seen) -> Seen:
-    added = jax.tree.map(jnp.add, a, b)
-    return added._replace(low=jnp.minimum(a.low, b.low), high=jnp.maximum(a.high, b.high))
-
-
-def _of_outputs(name: str, layer: Any, seen: Seen) -> dict[str, Array]:
-    count = jnp.maximum(seen.numbers, 1.0)
-    mean = seen.total / count
-    spread = jnp.sqrt(jnp.maximum(seen.squares / count - mean**2, 0.0))
+def _of_steps(sums: dict[str, Numbers]) -> dict[str, Numbers]:
+    mean = sums["batch_loss"] / sums["steps"]
+    square = sums["batch_loss_square"] / sums["steps"]
     return {
-        f"{name}:activation_mean": mean,
-        f"{name}:activation_std": spread,
-        f"{name}:dead": jnp.mean((seen.low == seen.high).astype(mean.dtype)),
-        f"{name}:saturated": seen.near / count,
+        "gradient_norm_max": sums["greatest_norm"],
+        "batch_loss_std": np.sqrt(np.maximum(square - mean**2, 0.0)),
+        "batch_loss_max": sums["greatest_loss"],
+        "clipped": sums["clipped"] / sums["steps"],
     }
 
 
-def _update_ratios(recipe: Recipe, member: Member, gradient: Tree, work: Work) -> dict[str, Array]:
-    if recipe.optimiser.searches:
-        return {}
-    decays = recipe.body.decays(work.in_shape)
-    rate = learning_rate(recipe, member, work)
-    transformation = recipe.optimiser.transformation(rate, decays)
-    with jax.numpy_dtype_promotion("standard"):
-        update, _ = transformation.update(gradient, member.optimiser, member.parameters)
-    update = optax.tree.cast(update, work.dtype)
-    tiny = jnp.finfo(work.dtype).tiny
-    return {
-        f"{name}:update_ratio": jnp.sqrt(squared_norm(update[name]))
-        / jnp.maximum(jnp.sqrt(squared_norm(own)), tiny)
-        for name, own in member.parameters.items()
-    }
+def _of_layers(recipe: Recipe, where: Layout, added: Numbers, same: Numbers) -> dict[str, Numbers]:
+    """Every signal of every layer from its sums."""
+    sums: dict[tuple[str, str], Numbers] = {}
+    for (key, what), values in zip(where.keys, added, strict=True):
+        name = where.leaves[key] if isinstance(key, int) else key
+        sums[name, what] = sums.get((name, what), 0.0) + values
+    steps, found = added[0], {}
+    for tap in where.taps:
+        count = sums[tap.name, "count"]
+        mean = sums[tap.name, "sum"] / count
+        found[f"{tap.name}:activation_mean"] = mean
+        spread = np.sqrt(np.maximum(sums[tap.name, "square"] / count - mean**2, 0.0))
+        found[f"{tap.name}:activation_std"] = spread
+        for signal, what in (("saturated", "near"), ("zeros", "zeros")):
+            if (tap.name, what) in sums:
+                found[f"{tap.name}:{signal}"] = sums[tap.name, what] / count
+    for tap, values in zip(where.active, same, strict=True):
+        found[f"{tap.name}:dead"] = values / tap.units
+    for name in where.layers:
+        gradient, update, weights = (sums[name, what] for what in gathering.OF_WEIGHTS)
+        found[f"{name}:gradient_norm"] = np.sqrt(gradient / steps)
+        found[f"{name}:update_ratio"] = np.sqrt(update / np.maximum(weights, TINY))
+        found[f"{name}:weight_norm"] = np.sqrt(weights / steps)
+    return {name: _finite(values) for name, values in found.items()}
+
+
+def _finite(values: Numbers) -> Numbers:
+    """Numbers that overflowed as the largest there is: NaN is left to what was not read."""
+    return np.where(np.isposinf(values), np.finfo(values.dtype).max, values)
+
+
+def _where(looked: Numbers, values: Numbers) -> Numbers:
+    return np.where(looked, values, np.nan)

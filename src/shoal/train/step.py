@@ -10,18 +10,33 @@ gradient, which is recorded anyway. A single number that the update itself would
 NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are always finite.
 """
 
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax import lax
 
 from shoal.arrays import Array, Tree, magnitude
-from shoal.nets import Mode
+from shoal.nets import Mode, compose
 from shoal.optim.schedules import Clock
 from shoal.recipe import Recipe
-from shoal.train.member import TRAINING, Member, Status, Sums, Work, facts, select
+from shoal.train.gathering import Seen, gather
+from shoal.train.member import (
+    ADDED,
+    GREATEST,
+    TRAINING,
+    Member,
+    Status,
+    Sums,
+    Work,
+    additive,
+    facts,
+    select,
+)
 
 
 class Batch(NamedTuple):
@@ -39,7 +54,30 @@ class Batch(NamedTuple):
     mask: Array | None
 
 
-def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Member:
+class Look(NamedTuple):
+    """Whether what the layers do is gathered in a step.
+
+    Programs on CPUs hand work to other threads where more than a few operations are ready, which
+    takes longer than a step of a small network. So what decides here is known late, and what is
+    needed only in the branch is computed there.
+
+    Attributes:
+        start: the first step of the epoch that is looked at.
+        at: the step of the epoch, from whether the member moves; of members run by ``vmap`` it does
+            not depend on that, so that all agree.
+        mask: of the batch of a step.
+        together: whether members are run by ``vmap``.
+    """
+
+    start: Array
+    at: Callable[[Array], Array]
+    mask: Callable[[Array], Array | None]
+    together: bool
+
+
+def train_step(
+    recipe: Recipe, member: Member, batch: Batch, work: Work, look: Look | None = None
+) -> Member:
     """The member after one more batch; unchanged when it does not train.
 
     Args:
@@ -47,20 +85,23 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
         member: one member, not stacked.
         batch: the examples.
         work: the static side.
+        look: whether what the layers do is gathered; None for never.
     """
     counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
     mode = Mode(True, step_key(recipe, member), batch.mask, work.devices, work.narrow)
     m = _size(batch, weights, mode, work)
 
-    def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree]]:
+    def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree, list[Array]]]:
         """This device's share of the mean loss."""
-        z, statistics = recipe.body.apply(parameters, member.statistics, batch.x, mode)
-        z = z.astype(work.dtype)
+        layers = recipe.body.layers
+        outputs, statistics = compose.run_all(layers, parameters, member.statistics, batch.x, mode)
+        z = outputs[-1].astype(work.dtype)
         total = jnp.sum(recipe.loss.per_example(z, batch.t) * weights)
-        return total / m, (_batch_sums(recipe, total, z, batch.t, counts, work), statistics)
+        sums = _batch_sums(recipe, total, z, batch.t, counts, work)
+        return total / m, (sums, statistics, outputs)
 
-    (_, (seen, statistics)), gradient = jax.value_and_grad(objective, has_aux=True)(
+    (_, (seen, statistics, outputs)), gradient = jax.value_and_grad(objective, has_aux=True)(
         member.parameters
     )
     gradient, seen = mode.total((gradient, seen))
@@ -70,7 +111,7 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
         gradient = jax.tree.map(jnp.add, gradient, pull)
     value = seen[0] / m + penalty
     norm = jnp.sqrt(squared_norm(gradient))
-    clip = recipe.clip
+    clip, unclipped = recipe.clip, gradient
     if clip is not None:
         gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
     rate = learning_rate(recipe, member, work)
@@ -85,18 +126,86 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
     with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
         update, state = optimiser.update(gradient, member.optimiser, member.parameters, **search)
 
-    running = member.status == Status.RUNNING
+    mean_loss, one = seen[0] / m, jnp.ones_like(m)
+    step = {
+        "rows": m,
+        "penalty": penalty,
+        "norm": norm,
+        "steps": one,
+        "batch_loss": mean_loss,
+        "batch_loss_square": mean_loss**2,
+        "clipped": _clipped(recipe, norm),
+        "greatest_norm": norm,
+        "greatest_loss": mean_loss,
+    }
     moved = member._replace(
         parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
         statistics=_finite(statistics, member.statistics),
         optimiser=_finite(state, member.optimiser),
-        sums=_add(member.sums, seen, m, penalty, norm),
-        step=member.step + 1,
+        seen=(),
     )
+    running = member.status == Status.RUNNING
     # The last is the length of a plain step: a rate can be too large for any gradient.
     finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
+    moves = running & finite
+    found = member.seen
+    if work.signals != "none" and look is not None:
+
+        def gathered(at: Array) -> Seen:
+            here = mode._replace(mask=look.mask(at))
+            updates = unclipped
+            if not recipe.optimiser.searches:
+                with jax.numpy_dtype_promotion("standard"):
+                    updates = optimiser.update(gradient, member.optimiser, member.parameters)[0]
+            cut = step["clipped"]
+            if clip is not None and not clip.by_norm:
+                cut = clip.clips(unclipped, norm).astype(work.dtype)
+            trees = (unclipped, updates, member.parameters)
+            read = _outputs_read(recipe, member, outputs, here, work)
+            return gather(member.seen, read, trees, cut, at == look.start, recipe, here, work)
+
+        found, moves = _looked(look, gathered, member.seen, moves)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
-    return select(running & finite, moved, member._replace(status=dead))
+    early = running & finite
+    return select(moves, moved, member._replace(seen=()))._replace(
+        sums=select(early, _add(member.sums, seen, step), member.sums),
+        seen=found,
+        step=jnp.where(early, member.step + 1, member.step),
+        status=jnp.where(early, member.status, dead),
+    )
+
+
+def _looked(
+    look: Look, gathered: Callable[[Array], Seen], seen: Seen, moves: Array
+) -> tuple[Seen, Array]:
+    """What has been gathered after a step, and whether the member moves, as it was.
+
+    The second is made to depend on the first: then the update may overwrite the weights in place.
+    """
+    at = look.at(moves)
+
+    def taken() -> tuple[Seen, Array]:
+        new = gathered(at)
+        return select(moves, new, seen), moves & (new.added[0] > 0)
+
+    found: tuple[Seen, Array] = lax.cond(at >= look.start, taken, lambda: (seen, moves))
+    return found
+
+
+def _outputs_read(
+    recipe: Recipe, member: Member, outputs: list[Array], mode: Mode, work: Work
+) -> list[Array]:
+    """The outputs of the layers, for gathering.
+
+    The last one is computed again: elsewhere it is a part of the loss, and kept nowhere.
+    """
+    layers = list(compose.named(recipe.body.layers))
+    if len(layers) == 1 or work.signals == "full":
+        return outputs
+    name, layer = layers[-1]
+    last, weights = len(layers) - 1, member.parameters
+    again = compose.run_one(last, name, layer, weights, member.statistics, outputs[-2], mode)[0]
+    return [*outputs[:-1], again]
 
 
 def _finite(new: Tree, old: Tree) -> Tree:
@@ -106,6 +215,14 @@ def _finite(new: Tree, old: Tree) -> Tree:
         return jnp.where(jnp.isfinite(a), a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
     return jax.tree.map(keep, new, old)
+
+
+def _clipped(recipe: Recipe, norm: Array) -> Array:
+    """1 where a gradient of this norm is clipped, else 0; 0 too where the norm does not say."""
+    clip = recipe.clip
+    if clip is None or not clip.by_norm:
+        return jnp.zeros_like(norm)
+    return clip.clips({}, norm).astype(norm.dtype)
 
 
 def row_weights(batch: Batch, work: Work) -> tuple[Array, Array]:
@@ -170,18 +287,23 @@ def _batch_sums(
 ) -> tuple[Array, ...]:
     """Sum of the losses, then the sums of each additive metric, over the rows here."""
     known = facts(recipe, work, TRAINING)
-    additive = (metric for metric in work.metrics if metric.additive)
-    return (total, *(metric.sums(z, t, counts, known) for metric in additive))
+    return (total, *(metric.sums(z, t, counts, known) for metric in additive(work)))
 
 
-def _add(sums: Sums, seen: tuple[Array, ...], m: Array, penalty: Array, norm: Array) -> Sums:
-    """The sums of the epoch with one more batch of m examples."""
+def _add(sums: Sums, seen: tuple[Array, ...], step: Mapping[str, Array]) -> Sums:
+    """The sums of the epoch with one more batch.
+
+    Args:
+        seen: sum of the losses, then the sums of each additive metric.
+        step: the other numbers by name.
+    """
     total, *metrics = seen
-    return Sums(
-        loss=sums.loss + total,
-        rows=sums.rows + m,
-        penalty=sums.penalty + penalty,
-        norm=sums.norm + norm,
-        steps=sums.steps + 1.0,
-        metrics=tuple(a + b for a, b in zip(sums.metrics, metrics, strict=True)),
-    )
+    parts = [total if name == "loss" else step[name] for name in ADDED]
+    parts += [number for values in metrics for number in values.reshape(-1)]
+    parts += [step[name] for name in GREATEST]
+    # Chosen one by one rather than stacked, which compilers of CPUs do in one operation.
+    place, new = np.arange(len(parts)), jnp.zeros(len(parts), total.dtype)
+    for i, part in enumerate(parts):
+        new = jnp.where(place == i, part, new)
+    greatest = place >= len(parts) - len(GREATEST)
+    return Sums(jnp.where(greatest, jnp.maximum(sums.numbers, new), sums.numbers + new))

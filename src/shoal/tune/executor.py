@@ -22,8 +22,8 @@ from shoal.data.preparation import Prepared
 from shoal.errors import DataError, DeviceError, RecipeError, ShoalError
 from shoal.nets import compose
 from shoal.recipe import Recipe
-from shoal.train.pool import Settings, plan_work
 from shoal.train.programs import COMPILED
+from shoal.train.settings import Settings, plan_work
 from shoal.train.slots import roomy_pool
 from shoal.tune.lane import Lane, Seat
 from shoal.tune.planner import Group, Planner, platform

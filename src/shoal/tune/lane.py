@@ -18,9 +18,10 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.errors import DeviceError
 from shoal.recipe import Recipe
+from shoal.train.chunk import Chunk
 from shoal.train.member import Member, Status
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Chunk, Pool
+from shoal.train.pool import Pool
 from shoal.tune.planner import Group
 
 WATCHED = "validation_loss"

@@ -23,8 +23,8 @@ from shoal.errors import DamagedFileError
 from shoal.files import read, write_atomically
 from shoal.recipe import Recipe
 from shoal.train.fit import as_data
-from shoal.train.pool import Settings
 from shoal.train.run import Run
+from shoal.train.settings import Settings
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.planner import plan

@@ -30,7 +30,7 @@ from shoal.nets import Dense
 from shoal.recipe import Recipe
 from shoal.spaces import Choice, Int
 from shoal.train.common import Common, Place, places, skeleton
-from shoal.train.pool import Settings
+from shoal.train.settings import Settings
 from shoal.tune.mirror import quiet_study
 
 DRAWS = 64

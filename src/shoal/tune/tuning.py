@@ -28,8 +28,8 @@ from shoal.recipe import Recipe
 from shoal.rules import Number, Whole, optional
 from shoal.spaces import Int
 from shoal.train.fit import as_data
-from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
+from shoal.train.settings import Settings
 from shoal.tune import account, nested, protocol
 from shoal.tune.checks import check_population, check_settings, check_space, nothing
 from shoal.tune.cluster import Cluster, Node, connected

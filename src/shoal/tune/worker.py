@@ -13,7 +13,7 @@ from shoal.data.dataset import Data
 from shoal.recipe import Recipe
 from shoal.train.member import Status
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Settings
+from shoal.train.settings import Settings
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.planner import plan

@@ -19,9 +19,9 @@ from shoal.nets import Conv
 from shoal.recipe import Recipe
 from shoal.train.job import Job, Keep
 from shoal.train.member import Status
-from shoal.train.pool import Settings
 from shoal.train.progress import Progress
 from shoal.train.run import Run
+from shoal.train.settings import Settings
 
 LEVEL = 0.95
 

@@ -23,10 +23,11 @@ def first_ratio(e: Evidence) -> float:
 
 
 def update_ratios(e: Evidence) -> Numbers:
-    """The recorded ratio of the median layer, (E,); empty without signals."""
+    """The ratio of the median layer in each epoch that was looked at; empty without signals."""
     if not e.has("signals") or not e.signals.get("update_ratio"):
         return np.zeros(0)
     every = np.stack(list(e.signals["update_ratio"].values()))
+    every = every[:, ~np.isnan(every).all(axis=0)]  # epochs that were not looked at
     return np.median(np.where(np.isfinite(every), every, 1e9), axis=0)
 
 
@@ -34,7 +35,7 @@ def travel(e: Evidence) -> float:
     """How many times their own length the weights of the median layer moved, all steps added."""
     recorded = update_ratios(e)
     if len(recorded):
-        return float(recorded.sum() * e.setting.steps)
+        return float(recorded.mean() * e.setting.steps * e.curves.epochs)
     return first_ratio(e) * e.setting.steps * e.curves.epochs
 
 
