@@ -49,9 +49,9 @@ class Process(NamedTuple):
     noise: float
 
 
-def hopeful(view: View, rng: np.random.Generator) -> Floats:
-    """The next point, shape (D,)."""
-    process = fitted(view)
+def hopeful(view: View, rng: np.random.Generator, process: Process | None = None) -> Floats:
+    """The next point, shape (D,), by a process that was fitted to this view, or one fitted now."""
+    process = process or fitted(view)
     rows = np.concatenate([process.x, view.pending])
     factor = _factor(_covariance(rows, rows, process.lengths, view), process.noise)
     n = len(process.z)
