@@ -270,7 +270,7 @@ def _prove(race: Race, arm: Arm, seeds: int) -> Proof:
     before = floor if control.reason else control.qualities(race.scale)
     found = gain(after, before)
     raced = gain(arm.qualities(race.scale), _before(race, seeds)).mean
-    holds = found.low > 0.0 and found.mean >= max(HELD * raced, race.worth)
+    holds = found.better and found.mean >= max(HELD * raced, race.worth)
     tests = _tests(race, control), _tests(race, again)
     if holds and np.isfinite(tests).all():
         holds = tests[1] > tests[0]
