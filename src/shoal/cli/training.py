@@ -14,68 +14,61 @@ if TYPE_CHECKING:
     from shoal.recipe import Recipe
 
 
+OPTIONS = (
+    click.option(
+        "--recipe",
+        "recipe_path",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A recipe as JSON; the options below are then ignored.",
+    ),
+    network_options,
+    click.option("--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True),
+    click.option("--rate", type=float, help="Learning rate; by default the optimiser's usual one."),
+    click.option(
+        "--schedule",
+        type=click.Choice(SCHEDULES),
+        default="constant",
+        show_default=True,
+        help="Of the learning rate.",
+    ),
+    click.option("--batch-size", help='Examples in a batch, or "full".  [default: 32]'),
+    click.option("--epochs", type=int, default=50, show_default=True, help="Limit on the epochs."),
+    click.option(
+        "--patience",
+        type=int,
+        default=10,
+        show_default=True,
+        help="Epochs without a better validation loss before stopping; -1 for no limit.",
+    ),
+    click.option("--l2", type=float, help="Penalty on the squares of the weights."),
+    click.option("--l1", type=float, help="Penalty on their absolute values."),
+    click.option(
+        "--validation",
+        type=float,
+        default=0.2,
+        show_default=True,
+        help="Share of the rows to validate on.",
+    ),
+    click.option(
+        "--test",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Share of the rows kept for one look at the end.",
+    ),
+    click.option(
+        "--scaling",
+        default="standard",
+        show_default=True,
+        help="Of the inputs: standard, minmax, symmetric, robust or none.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of weights and dropout."),
+)
+
+
 def training_options(function: F) -> F:
     """Options of one training; ``recipe_of`` makes the recipe."""
-    for option in reversed(
-        (
-            click.option(
-                "--recipe",
-                "recipe_path",
-                type=click.Path(exists=True, dir_okay=False),
-                help="A recipe as JSON; the options below are then ignored.",
-            ),
-            network_options,
-            click.option(
-                "--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True
-            ),
-            click.option(
-                "--rate", type=float, help="Learning rate; by default the optimiser's usual one."
-            ),
-            click.option(
-                "--schedule",
-                type=click.Choice(SCHEDULES),
-                default="constant",
-                show_default=True,
-                help="Of the learning rate.",
-            ),
-            click.option("--batch-size", help='Examples in a batch, or "full".  [default: 32]'),
-            click.option(
-                "--epochs", type=int, default=50, show_default=True, help="Limit on the epochs."
-            ),
-            click.option(
-                "--patience",
-                type=int,
-                default=10,
-                show_default=True,
-                help="Epochs without a better validation loss before stopping; -1 for no limit.",
-            ),
-            click.option("--l2", type=float, help="Penalty on the squares of the weights."),
-            click.option("--l1", type=float, help="Penalty on their absolute values."),
-            click.option(
-                "--validation",
-                type=float,
-                default=0.2,
-                show_default=True,
-                help="Share of the rows to validate on.",
-            ),
-            click.option(
-                "--test",
-                type=float,
-                default=0.0,
-                show_default=True,
-                help="Share of the rows kept for one look at the end.",
-            ),
-            click.option(
-                "--scaling",
-                default="standard",
-                show_default=True,
-                help="Of the inputs: standard, minmax, symmetric, robust or none.",
-            ),
-            click.option(
-                "--seed", type=int, default=0, show_default=True, help="Of weights and dropout."
-            ),
-        )
-    ):
+    for option in reversed(OPTIONS):
         function = option(function)
     return function
 

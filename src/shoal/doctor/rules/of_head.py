@@ -17,8 +17,8 @@ LARGE, SMALL = 8.0, 0.1
 def wrong_head(e: Evidence) -> Measured | None:
     """Share of targets out of the reach of the outputs; sure where outputs cannot say anything."""
     if e.has("refusal"):
-        last = f"layer {len(e.recipe.net.layers)}: "
-        return _refused(e, ShapeError, "network for") or _refused(e, ShapeError, last)
+        place = f"layer {len(e.recipe.net.layers)}: "
+        return _refused(e, ShapeError, "network for") or _refused(e, ShapeError, place)
     last = e.recipe.body.layers[-1]
     z = e.probe.z.reshape(len(e.probe.z), -1)
     if z.shape[1] == 1 and last.kind in ("Softmax", "LogSoftmax"):
