@@ -16,6 +16,8 @@ from shoal.arrays import Numbers
 from shoal.doctor.baselines import Baselines, per_row
 from shoal.doctor.rows import Rows
 
+GOOD = 0.03
+"""Up to this lead of the simple model, as a share of its range, a network is as good."""
 EXPLAINED = 0.05
 """Share of the variance of labels from where on they are told by their inputs."""
 
@@ -129,6 +131,11 @@ class Level:
             return 0.0
         span = best.score - self._chance_left_out
         return (best.score - self.train) / span if span > 0 else 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as good as simple models, on validation and on training rows."""
+        return self.gap <= GOOD and self.train_gap <= GOOD
 
     @cached_property
     def shortfall(self) -> float:
