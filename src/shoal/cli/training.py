@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shoal.recipe import Recipe
 
 
-_TRAINING: tuple[Any, ...] = (
+OPTIONS = (
     click.option(
         "--recipe",
         "recipe_path",
@@ -68,7 +68,7 @@ _TRAINING: tuple[Any, ...] = (
 
 def training_options(function: F) -> F:
     """Options of one training; ``recipe_of`` makes the recipe."""
-    for option in reversed(_TRAINING):
+    for option in reversed(OPTIONS):
         function = option(function)
     return function
 

@@ -31,8 +31,9 @@ sick: of one that does not fit its training rows either, and of one that does. S
 some data better than any network, so that fitting well counts. Tuned on half of the benchmark."""
 LUCK = 0.1
 """How easily chance alone may give such a lead."""
-FITS = 0.03
-"""Up to this share below simple models on rows left out, training rows count as fitted."""
+FITS, UNFIT, SURE = 0.03, 0.12, 0.01
+"""Up to the first share below simple models on rows left out, training rows count as fitted; from
+the second on, where luck gives it less often than the third, they say enough by themselves."""
 
 
 def preflight(recipe: Recipe, data: Data | tuple[Any, Any]) -> Diagnosis:
@@ -139,6 +140,8 @@ def is_sick(evidence: Evidence) -> bool:
     if not evidence.has("level"):
         return False
     level = evidence.level
+    if level.train_gap > UNFIT and level.p_train < SURE and level.gap > UNFIT / 4:
+        return True
     bar = BAR if level.train_gap > FITS else LEAN
     return level.gap >= bar and level.p < LUCK
 

@@ -16,6 +16,8 @@ from shoal.arrays import Numbers
 from shoal.doctor.baselines import Baselines, per_row
 from shoal.doctor.rows import Rows
 
+GOOD = 0.03
+"""Up to this lead of the simple model, as a share of its range, a network is as good."""
 EXPLAINED = 0.05
 """Share of the variance of labels from where on they are told by their inputs."""
 
@@ -81,12 +83,16 @@ class Level:
     def p(self) -> float:
         """How easily chance alone gives such a lead, one-sided."""
         each = self._yardstick[1]
-        if each is None or len(each) < 2:
+        return 1.0 if each is None else _luck(each - self._rows_validation)
+
+    @cached_property
+    def p_train(self) -> float:
+        """The same for the lead on training rows."""
+        best, rows = self.baselines.best, len(self.baselines.t)
+        if best is None:
             return 1.0
-        lead = np.clip(each - self._rows_validation, -50, 50)
-        spread = lead.std() / math.sqrt(len(lead))
-        z = lead.mean() / spread if spread > 0 else math.copysign(9.0, lead.mean())
-        return 0.5 * math.erfc(z / math.sqrt(2.0)) if lead.any() else 1.0
+        own = per_row(self.rows.t[:rows], self.found[:rows], self.rows.spread)
+        return _luck(per_row(self.baselines.t, best.left_out, self.rows.spread) - own)
 
     @property
     def learnable(self) -> bool:
@@ -126,6 +132,11 @@ class Level:
         span = best.score - self._chance_left_out
         return (best.score - self.train) / span if span > 0 else 0.0
 
+    @property
+    def good(self) -> bool:
+        """Whether it is as good as simple models, on validation and on training rows."""
+        return self.gap <= GOOD and self.train_gap <= GOOD
+
     @cached_property
     def shortfall(self) -> float:
         """The lead of the simple model on training rows left out over the network on validation."""
@@ -142,3 +153,13 @@ class Level:
         if span <= 0 or not math.isfinite(self.validation):
             return 0.0
         return max(0.0, (self.train - self.validation) / span)
+
+
+def _luck(lead: Numbers) -> float:
+    """How easily differences (n,) of mean 0 have a mean as large, by the normal law."""
+    if len(lead) < 2 or not lead.any():
+        return 1.0
+    lead = np.clip(lead, -50.0, 50.0)
+    spread = lead.std() / math.sqrt(len(lead))
+    z = lead.mean() / spread if spread > 0 else math.copysign(9.0, lead.mean())
+    return float(0.5 * math.erfc(z / math.sqrt(2.0)))

@@ -46,7 +46,7 @@ def _penalty(e: Evidence) -> float:
 def overfitting(e: Evidence) -> Measured | None:
     """Training less validation score, as a share of the training score above chance."""
     level, curves = e.level, e.curves
-    if level.train - level.chance < LEARNED:
+    if level.train - level.chance < LEARNED or underfits(e, 0.2):
         return None
     risen = _risen(e)
     few = level.rows.everything < 100

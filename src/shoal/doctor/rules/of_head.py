@@ -67,7 +67,8 @@ def wrong_loss(e: Evidence) -> Measured | None:
     if p.right >= p.wrong:
         return _sure(f"right outputs cost {p.right:.3g}, wrong ones {p.wrong:.3g}")
     if p.mixing > 1e-3:
-        return _sure("the loss of one example changes with the outputs of others")
+        words = {"what": "the loss of one example changes with the outputs of others"}
+        return Measured(1.0, "loss", words=words, sure=not (e.has("level") and e.level.good))
     ratio = float(np.mean(p.losses)) / p.usual if p.usual > 0 else 1.0
     if loss.kind == "CustomLoss" and not SMALL < ratio < LARGE:
         words = {"what": f"it is {ratio:.3g} times the usual loss of such targets"}
