@@ -46,9 +46,9 @@ class Base:
         """ "A" to tune on, "B" held out."""
         return datasets.SOURCES[self.data].half
 
-    def load(self) -> Data:
-        """The data."""
-        return datasets.load(self.data)
+    def load(self, fold: int = 0) -> Data:
+        """The data, divided in one of several ways."""
+        return datasets.load(self.data, fold)
 
 
 def cnn(classes: int) -> Net:

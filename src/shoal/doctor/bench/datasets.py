@@ -127,12 +127,12 @@ and generated images and sequences."""
 
 
 @cache
-def load(name: str) -> Data:
-    """A data set with its splits, the same in every call."""
+def load(name: str, fold: int = 0) -> Data:
+    """A data set with its splits, the same in every call; another fold divides it otherwise."""
     source = SOURCES[name]
     x, y, classes = source.make()
     x = np.asarray(x, dtype=float)
-    order = np.random.default_rng(SEED).permutation(len(x))
+    order = np.random.default_rng(SEED + fold).permutation(len(x))
     parts = np.full(len(x), TEST)
     parts[order[: source.train]] = TRAIN
     parts[order[source.train : source.train + source.validation]] = VALIDATION

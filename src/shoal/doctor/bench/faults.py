@@ -24,7 +24,6 @@ from shoal.nets import (
     Dense,
     Dropout,
     Flatten,
-    Initialiser,
     Layer,
     MaxPool,
     Net,
@@ -34,6 +33,7 @@ from shoal.nets import (
     Softmax,
     Tanh,
 )
+from shoal.nets.initialisers import Initialiser
 from shoal.nets.zoo import autoencoder, mlp
 from shoal.optim import SGD, ClipByNorm, ExponentialDecay, Momentum
 from shoal.recipe import EarlyStopping, Recipe

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal.data.dataset import Data
+from shoal.data.dataset import MULTILABEL, Data
 from shoal.data.preparation import Prepared
 from shoal.errors import ShoalError
 from shoal.recipe import Recipe
 from shoal.train.fit import fit_many
+from shoal.train.pool import Settings
 from shoal.train.run import Run
+
+TOGETHER = Settings(layout="batched")
+"""Small networks run fastest side by side; to measure it for each would cost a compilation."""
 
 WORST = -1.0
 """The lowest R² that counts: a few rows far off should not decide a mean."""
@@ -48,7 +52,7 @@ def train(
     """A recipe over seeds first, first + 1, ... in one pool."""
     recipes = [recipe.replace(seed=first + k) for k in range(seeds)]
     try:
-        runs = tuple(fit_many(recipes, data, show=False, signals=signals))
+        runs = tuple(fit_many(recipes, data, show=False, signals=signals, settings=TOGETHER))
     except ShoalError as error:
         return Trained((), (chance(data),) * seeds, str(error))
     return Trained(runs, tuple(score(run, honest) for run in runs))
@@ -69,6 +73,8 @@ def value(run: Run, split: str) -> float:
         found = run.model.predict(data.rows(rows))
     except ShoalError:
         return chance(data)
+    if data.task == MULTILABEL:
+        return float(np.mean(np.asarray(found) == targets))
     if data.classes:
         names = np.asarray(data.classes)
         return float(np.mean(np.asarray(found) == names[targets]))
@@ -90,5 +96,8 @@ def chance(data: Data) -> float:
     if not data.classes:
         return 0.0
     assert data.parts is not None, "data of the benchmark is divided"
+    if data.task == MULTILABEL:
+        share = data.targets[data.parts == 2].mean(axis=0)
+        return float(np.maximum(share, 1 - share).mean())
     counts = np.bincount(data.targets[data.parts == 2], minlength=len(data.classes))
     return float(counts.max() / counts.sum())
