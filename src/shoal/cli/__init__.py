@@ -10,6 +10,7 @@ import sys
 import click
 
 from shoal.cli.demo import demo
+from shoal.cli.doctor_bench import doctor_bench
 from shoal.cli.explain import explain
 from shoal.cli.fit import fit
 from shoal.cli.gradcheck import gradcheck
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report)
+COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report, doctor_bench)
 for command in COMMANDS:
     cli.add_command(command)
 
