@@ -94,11 +94,21 @@ def run(
     layers: Sequence[Layer], parameters: Tree, statistics: Tree, x: Array, mode: Mode
 ) -> tuple[Array, Tree]:
     """The output of the last layer and the statistics of all after it."""
+    outputs, after = run_all(layers, parameters, statistics, x, mode)
+    return outputs[-1] if outputs else x, after
+
+
+def run_all(
+    layers: Sequence[Layer], parameters: Tree, statistics: Tree, x: Array, mode: Mode
+) -> tuple[list[Array], Tree]:
+    """The output of every layer and the statistics of all after them."""
+    outputs: list[Array] = []
     after: dict[str, Any] = {}
     for index, (name, layer) in enumerate(named(layers)):
         x, gathered = run_one(index, name, layer, parameters, statistics, x, mode)
+        outputs.append(x)
         after |= gathered
-    return x, after
+    return outputs, after
 
 
 def run_one(

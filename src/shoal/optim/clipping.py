@@ -1,17 +1,31 @@
 """Gradient clipping: what keeps one bad batch from throwing the weights away."""
 
+from functools import reduce
+from typing import ClassVar
+
+import jax
 import jax.numpy as jnp
 
-from shoal.arrays import Array
+from shoal.arrays import Array, Tree
 from shoal.describe import Description, traced
 from shoal.rules import Number
 
 
 class Clip(Description, abstract=True):
-    """The interface of a clipping rule."""
+    """The interface of a clipping rule.
+
+    Class attributes:
+        by_norm: whether the norm alone decides whether a gradient is clipped.
+    """
+
+    by_norm: ClassVar[bool] = False
 
     def clip(self, gradient: Array, norm: Array) -> Array:
         """One array of the gradient, clipped; ``norm`` is that of the whole gradient."""
+        raise NotImplementedError
+
+    def clips(self, gradient: Tree, norm: Array) -> Array:
+        """Whether the whole gradient, of this norm, would be changed at all."""
         raise NotImplementedError
 
 
@@ -28,6 +42,10 @@ class ClipByValue(Clip):
         del norm
         return jnp.clip(gradient, -self.limit, self.limit)
 
+    def clips(self, gradient: Tree, norm: Array) -> Array:
+        beyond = [jnp.max(jnp.abs(leaf)) > self.limit for leaf in jax.tree.leaves(gradient)]
+        return reduce(jnp.logical_or, beyond)
+
 
 class ClipByNorm(Clip):
     """The whole gradient is scaled down when its Euclidean norm exceeds ``limit``.
@@ -38,7 +56,11 @@ class ClipByNorm(Clip):
         limit: > 0.
     """
 
+    by_norm = True
     limit: float = traced(must=Number(0.0, low_open=True))
+
+    def clips(self, gradient: Tree, norm: Array) -> Array:
+        return norm > self.limit
 
     def clip(self, gradient: Array, norm: Array) -> Array:
         # max(|g|, limit) instead of |g|: the same, and never 0 / 0.

@@ -23,6 +23,7 @@ from shoal.train.member import (
     Status,
     Watch,
     Work,
+    additive,
     facts,
     new_sums,
     select,
@@ -46,18 +47,31 @@ class Batches(NamedTuple):
     w: Any = None
 
 
+class Span(NamedTuple):
+    """Which steps of an epoch, or of a block of it, run.
+
+    Attributes:
+        count: how many, from the first on, int32; look: index of the first at which signals are
+            gathered, int32, ``count`` or more for none.
+    """
+
+    count: Array
+    look: Array
+
+
 def run_steps(
-    recipe: Recipe, member: Member, data: Batches, order: Array, count: Array, work: Work
+    recipe: Recipe, member: Member, data: Batches, order: Array, span: Span, work: Work
 ) -> Member:
-    """The member after ``count`` steps.
+    """The member after some steps.
 
     Args:
         order: (S, B) rows of each batch, -1 for padding.
-        count: how many of the S steps to run, int32.
+        span: which of the S steps to run.
     """
+    count, look = span
 
     def body(s: Array, member: Member) -> Member:
-        return train_step(recipe, member, _batch(data, order[s], work), work)
+        return train_step(recipe, member, _batch(data, order[s], work), work, s >= look)
 
     return lax.fori_loop(0, count, body, member)
 
@@ -75,21 +89,22 @@ def end_epoch(
     recipe: Recipe,
     member: Member,
     validation: Batches | None,
+    looked: Array,
     work: Work,
-    seen: dict[str, Array] | None = None,
-) -> tuple[Member, dict[str, Array]]:
-    """The member after the bookkeeping of an epoch, and what people read about it.
-
-    The Info of a member that does not train is NaN.
+) -> tuple[Member, Array]:
+    """The member after the bookkeeping of an epoch, and its Info: what people read about it.
 
     Args:
-        seen: the signals of the epoch; None for a member that did not train in it.
+        looked: whether signals were gathered in its last steps, a scalar that members share.
+
+    Returns:
+        the member, and one number for each of ``columns``; NaN for a member that does not train,
+        and for signals of layers where none were gathered.
     """
     running = member.status == Status.RUNNING
     info = _training_info(recipe, member, work)
     if validation is not None:
         info |= _validation_info(recipe, member, validation, work)
-    info |= seen or dict.fromkeys(signals.names(recipe, work), jnp.full((), jnp.nan, work.dtype))
     watched = info["validation_loss"] if validation is not None else info["train_loss"]
     watch = _observe(member.watch, member.epoch, info["train_loss"], watched, recipe)
     improved = watch.best_epoch > member.watch.best_epoch
@@ -102,21 +117,47 @@ def end_epoch(
         epoch=member.epoch + 1,
         status=_decide(recipe, watch, member.epoch + 1),
     )
-    nan = jnp.full((), jnp.nan, work.dtype)
-    shown = {name: jnp.where(running, value, nan) for name, value in info.items()}
-    return select(running, after, member), shown
+    shown = jnp.stack([info[name] for name in _usual_columns(recipe, work)])
+    if work.signals != "none":
+        seen, cleared = signals.read(recipe, member, looked, work)
+        shown, after = jnp.concatenate([shown, seen]), after._replace(seen=cleared)
+    return select(running, after, member), jnp.where(running, shown, jnp.nan)
+
+
+def columns(recipe: Recipe, work: Work) -> list[str]:
+    """The names of the numbers of an Info, in their order."""
+    layers = [] if work.signals == "none" else signals.names(recipe, work)
+    return [*_usual_columns(recipe, work), *layers]
+
+
+def _usual_columns(recipe: Recipe, work: Work) -> list[str]:
+    """Those that are not about layers."""
+    found = ["train_loss", *(f"train_{metric.name}" for metric in additive(work))]
+    found += ["penalty"] * recipe.penalised + ["learning_rate", "gradient_norm"]
+    if work.signals != "none":
+        found += ["gradient_norm_max", "batch_loss_std", "batch_loss_max"]
+        found += ["clipped"] * (recipe.clip is not None and recipe.clip.by_norm)
+    if work.validation:
+        found += ["validation_loss", *(f"validation_{metric.name}" for metric in work.metrics)]
+    return found
 
 
 def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
     sums, known = member.sums, facts(recipe, work, TRAINING)
-    info = {"train_loss": sums.loss / sums.rows}
-    additive = [metric for metric in work.metrics if metric.additive]
-    for metric, values in zip(additive, sums.metrics, strict=True):
+    steps = sums["steps"]
+    mean = sums["batch_loss"] / steps
+    info = {
+        "train_loss": sums["loss"] / sums["rows"],
+        "penalty": sums["penalty"] / steps,
+        "learning_rate": learning_rate(recipe, member._replace(step=member.step - 1), work),
+        "gradient_norm": sums["norm"] / steps,
+        "gradient_norm_max": sums["greatest_norm"],
+        "batch_loss_std": jnp.sqrt(jnp.maximum(sums["batch_loss_square"] / steps - mean**2, 0.0)),
+        "batch_loss_max": sums["greatest_loss"],
+        "clipped": sums["clipped"] / steps,
+    }
+    for metric, values in zip(additive(work), sums.metrics(work, known), strict=True):
         info[f"train_{metric.name}"] = metric.value(values, known)
-    if recipe.penalised:
-        info["penalty"] = sums.penalty / sums.steps
-    info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
-    info["gradient_norm"] = sums.norm / sums.steps
     return info
 
 
@@ -199,14 +240,9 @@ def run_epoch(
     data: Batches,
     validation: Batches | None,
     order: Array,
-    count: Array,
+    span: Span,
     work: Work,
-) -> tuple[Member, dict[str, Array]]:
-    """``count`` steps and, after them, the end of the epoch."""
-    member = run_steps(recipe, member, data, order, count, work)
-    seen: dict[str, Array] = {}
-    if work.signals:
-        window = order[-signals.WINDOW :]
-        batches = [_batch(data, rows, work) for rows in window]
-        seen = signals.read(recipe, member, batches, work)
-    return end_epoch(recipe, member, validation, work, seen)
+) -> tuple[Member, Array]:
+    """Some steps and, after them, the end of the epoch."""
+    member = run_steps(recipe, member, data, order, span, work)
+    return end_epoch(recipe, member, validation, span.look < span.count, work)

@@ -23,6 +23,7 @@ from shoal.train.job import Job, Keep
 from shoal.train.pool import Settings
 from shoal.train.progress import progress
 from shoal.train.run import Run
+from shoal.train.signals import LEVELS
 
 CHECKPOINT_SECONDS = 10.0
 
@@ -36,7 +37,7 @@ def fit(
     checkpoint_every: float = CHECKPOINT_SECONDS,
     keep: int = 3,
     show: bool | str = True,
-    signals: bool = False,
+    signals: str | bool = "basic",
     start_epoch: int = 0,
     settings: Settings | None = None,
 ) -> Run:
@@ -50,9 +51,9 @@ def fit(
         checkpoint_every: seconds between checkpoints; 0 for one after every chunk.
         keep: how many checkpoints stay.
         show: progress: True for what fits the terminal, False for none, "plain", "bar".
-        signals: whether to read, after each epoch, how every layer does (activations, dead units,
-            gradients, updates): columns of the record such as ``relu1:dead``. Costs four more
-            passes over a batch an epoch.
+        signals: how every layer does (activations, dead units, gradients, updates), as columns of
+            the record such as ``relu1:dead``: "basic", "full" (more of it, more often), or "none".
+            True means "basic", False "none". The training is the same to the last bit.
         start_epoch: the global epoch to begin at, to repeat a trial of a larger pool alone.
         settings: layout, devices, streaming; see ``Settings``.
 
@@ -71,7 +72,7 @@ def fit(
             "fit(seeds)", required=Whole(1).text, got=repr(seeds), remedy="leave it out"
         )
     recipes = [recipe.replace(seed=recipe.seed + k) for k in range(seeds)]
-    job = Job(recipes, as_data(data), [seeds], _settings(settings, signals), start_epoch)
+    job = Job(recipes, as_data(data), [seeds], _settings(settings, signals, "fit"), start_epoch)
     with progress(show) as line:
         return job.train(Keep(_unused(folder), checkpoint_every, keep), line)[0]
 
@@ -85,7 +86,7 @@ def fit_many(
     checkpoint_every: float = CHECKPOINT_SECONDS,
     keep: int = 3,
     show: bool | str = True,
-    signals: bool = False,
+    signals: str | bool = "basic",
     settings: Settings | None = None,
 ) -> list[Run]:
     """Train many recipes side by side; recipes of one signature share one compiled program.
@@ -107,7 +108,8 @@ def fit_many(
         raise RecipeError(
             "fit_many(recipes)", required="a recipe", got="none", remedy="give at least one"
         )
-    job = Job(recipes, as_data(data), [1] * len(recipes), _settings(settings, signals), 0, slots)
+    chosen = _settings(settings, signals, "fit_many")
+    job = Job(recipes, as_data(data), [1] * len(recipes), chosen, 0, slots)
     with progress(show) as line:
         return job.train(Keep(_unused(folder), checkpoint_every, keep), line)
 
@@ -146,9 +148,16 @@ def resume(
         return job.go_on(found, Keep(Path(folder), checkpoint_every, keep), line)
 
 
-def _settings(settings: Settings | None, signals: bool) -> Settings:
-    found = settings or Settings()
-    return found._replace(signals=True) if signals else found
+def _settings(settings: Settings | None, signals: str | bool, where: str) -> Settings:
+    level = {True: "basic", False: "none"}.get(signals) if isinstance(signals, bool) else signals
+    if level not in LEVELS:
+        raise RecipeError(
+            f"{where}(signals)",
+            required=" or ".join(map(repr, LEVELS)),
+            got=repr(signals),
+            remedy='leave it out for "basic"',
+        )
+    return (settings or Settings())._replace(signals=level)
 
 
 def _check_recipe(value: Any, where: str) -> None:

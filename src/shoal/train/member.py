@@ -45,23 +45,37 @@ _SENTENCES = {
 }
 
 
+ADDED = ("loss", "rows", "penalty", "norm", "steps", "batch_loss", "batch_loss_square", "clipped")
+"""What is added up over the steps of an epoch: losses and weights of the examples, then of each
+batch the penalty, the norm of the gradient, 1, the mean loss, its square, whether it was clipped."""
+
+GREATEST = ("greatest_norm", "greatest_loss")
+"""Of what the greatest over the steps is kept: norm of the gradient and mean loss of a batch."""
+
+
 class Sums(NamedTuple):
-    """What is added up over the steps of an epoch.
+    """What is gathered over the steps of an epoch, as one array: one operation of each step.
 
     Attributes:
-        loss: sum of the losses of the examples; rows: their number. Where examples have weights,
-            weighted sums.
-        penalty: sum over steps of the L2 penalty; norm: of the norm of the gradient.
-        steps: their number.
-        metrics: one vector for each additive metric.
+        numbers: those of ``ADDED``, the sums of each additive metric, those of ``GREATEST``.
     """
 
-    loss: Array
-    rows: Array
-    penalty: Array
-    norm: Array
-    steps: Array
-    metrics: tuple[Array, ...]
+    numbers: Array
+
+    def __getitem__(self, name: Any) -> Array:
+        """The number of a name."""
+        if name in GREATEST:
+            return self.numbers[GREATEST.index(name) - len(GREATEST)]
+        return self.numbers[ADDED.index(name)]
+
+    def metrics(self, work: "Work", known: Facts) -> list[Array]:
+        """The sums of each additive metric."""
+        found, at = [], len(ADDED)
+        for metric in additive(work):
+            like = metric.nothing(known)
+            found.append(self.numbers[at : at + like.size].reshape(like.shape))
+            at += like.size
+        return found
 
 
 class Watch(NamedTuple):
@@ -88,6 +102,7 @@ class Member(NamedTuple):
         best: (parameters, statistics) of the best epoch where they are to be restored, else ().
         watch: memory of the stopping rules.
         sums: of the epoch under way.
+        seen: what is gathered for the signals of layers (see ``gathering``), else ().
         step, epoch: done so far; status: a ``Status``.
     """
 
@@ -98,6 +113,7 @@ class Member(NamedTuple):
     best: Tree
     watch: Watch
     sums: Sums
+    seen: Tree
     step: Array
     epoch: Array
     status: Array
@@ -119,7 +135,7 @@ class Work:
             where all count the same.
         weighted: whether rows carry weights of their own.
         narrow: whether layers compute in bfloat16.
-        signals: whether each epoch reads the health of the layers.
+        signals: of the layers, "none", "basic" or "full".
         devices: name of the axis of devices that share each batch, None where none do.
     """
 
@@ -135,7 +151,7 @@ class Work:
     class_weights: tuple[float, ...] = ()
     weighted: bool = False
     narrow: bool = False
-    signals: bool = False
+    signals: str = "none"
     devices: str | None = None
 
     @property
@@ -144,11 +160,17 @@ class Work:
         return self.rows % self.batch != 0
 
 
+def additive(work: Work) -> list[Metric]:
+    """The metrics that are added up batch by batch."""
+    return [metric for metric in work.metrics if metric.additive]
+
+
 def new_sums(recipe: Recipe, work: Work) -> Sums:
     """Sums of nothing."""
-    zero, known = jnp.zeros((), work.dtype), facts(recipe, work, TRAINING)
-    additive = (metric for metric in work.metrics if metric.additive)
-    return Sums(zero, zero, zero, zero, zero, tuple(m.nothing(known) for m in additive))
+    known = facts(recipe, work, TRAINING)
+    nothing = [metric.nothing(known).reshape(-1) for metric in additive(work)]
+    ends = [jnp.zeros(len(ADDED), work.dtype), jnp.full(len(GREATEST), -jnp.inf, work.dtype)]
+    return Sums(jnp.concatenate([ends[0], *nothing, ends[1]]))
 
 
 def facts(recipe: Recipe, work: Work, split: int) -> Facts:
@@ -180,6 +202,7 @@ def start(recipe: Recipe, work: Work) -> Member:
         best=(parameters, statistics) if restores else (),
         watch=Watch(infinity, zero, zero, infinity, zero),
         sums=new_sums(recipe, work),
+        seen=(),
         step=zero,
         epoch=zero,
         status=zero,

@@ -23,9 +23,9 @@ from shoal.arrays import Numbers, Tree, stack
 from shoal.data.preparation import Prepared
 from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
-from shoal.train import layouts
+from shoal.train import layouts, signals
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import Batches
+from shoal.train.epoch import Batches, columns
 from shoal.train.feed import Feed, Resident, Streamed, load
 from shoal.train.member import Member, Status, Work
 from shoal.train.programs import Plan, Programs
@@ -45,17 +45,17 @@ class Settings(NamedTuple):
         layout: "batched", "sequential", "divided" (see ``programs``), or "auto" to choose.
         devices: to spread over; None for all.
         block_rows: rows of a block, to stream the training split; None to stream only when needed.
-        signals: whether to read the health of the layers after each epoch (see ``signals``).
+        signals: of the layers, "none", "basic" or "full" (see ``signals``).
     """
 
     layout: str = "auto"
     devices: Sequence[Any] | None = None
     block_rows: int | None = None
-    signals: bool = False
+    signals: str = "none"
 
 
-def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work:
-    """The static side of training a recipe on prepared data, with signals or without.
+def plan_work(recipe: Recipe, prepared: Prepared, level: str = "none") -> Work:
+    """The static side of training a recipe on prepared data, with signals of a level.
 
     Raises:
         RecipeError: a batch larger than the training split, or metrics that do not fit the task.
@@ -82,7 +82,7 @@ def plan_work(recipe: Recipe, prepared: Prepared, signals: bool = False) -> Work
         class_weights=() if by_class is None else tuple(by_class.tolist()),
         weighted=prepared.data.weights is not None,
         narrow=recipe.precision == "bfloat16",
-        signals=signals,
+        signals=level,
     )
 
 
@@ -97,6 +97,7 @@ class Pool:
 
     Attributes:
         epoch: the global epoch.
+        columns: names of what ``run`` gives.
         recipes: the recipe in each slot, None for an empty one.
         programs: the compiled programs and how often each was compiled.
     """
@@ -107,6 +108,7 @@ class Pool:
         self.template = recipe
         self.settings = settings or Settings()
         self.work = plan_work(recipe, prepared, self.settings.signals)
+        self.columns = columns(recipe, self.work)
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
         self.mesh: Mesh = spread(slots, self.settings.devices)
@@ -194,13 +196,6 @@ class Pool:
             block_rows = int(budget / 2 / row_bytes)
         if block_rows is None:
             return Resident(prepared, self.work, order_seed, put)
-        if self.work.signals:
-            raise DeviceError(
-                "signals",
-                required="training data that lies on the device as a whole",
-                got=f"blocks of {block_rows} rows",
-                remedy="leave signals out, or use fewer rows",
-            )
         return Streamed(prepared, self.work, order_seed, put, block_rows)
 
     def _stack(self) -> Recipe:
@@ -293,7 +288,8 @@ class Pool:
             else:
                 log = self._run_resident(self.feed, count)
         self.epoch += count
-        return {name: np.asarray(values)[:, :count] for name, values in log.items()}
+        values = np.asarray(log)
+        return {name: values[:, :count, i] for i, name in enumerate(self.columns)}
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
@@ -305,17 +301,26 @@ class Pool:
 
     def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
         orders = self.programs.put(feed.orders(self.epoch, count, self.room), members=False)
-        counts = self.programs.put((np.int32(count), np.int32(self.work.steps)), members=False)
-        return (feed.data, self.validation, orders, *counts)
+        looks = np.full(self.room, self.work.steps, np.int32)
+        for i in range(count):
+            looks[i] = signals.first_look(self.work, self.epoch + i)
+        counts = (np.int32(count), np.int32(self.work.steps), looks)
+        return (feed.data, self.validation, orders, *self.programs.put(counts, members=False))
 
     def _run_streamed(self, feed: Streamed) -> Tree:
+        look = signals.first_look(self.work, self.epoch)
+        done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            order_, steps_ = self.programs.put((order, np.int32(steps)), members=False)
-            self.members = self.programs.block(self._stacked, self.members, data, order_, steps_)
+            span = (order, np.int32(steps), np.int32(max(look - done, 0)))
+            placed = self.programs.put(span, members=False)
+            self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.
             jax.block_until_ready(self.members.step)
-        self.members, log = self.programs.finish(self._stacked, self.members, self.validation)
-        return jax.tree.map(lambda values: values[:, None], log)
+            done += steps
+        looked = self.programs.put(np.bool_(look < self.work.steps), members=False)
+        arguments = (self._stacked, self.members, self.validation, looked)
+        self.members, log = self.programs.finish(*arguments)
+        return log[:, None]
 
     # --- choosing --------------------------------------------------------------------------------
 
@@ -325,8 +330,9 @@ class Pool:
         candidates = {layout: self._programs(layout) for layout in ("batched", "sequential")}
 
         def seconds(programs: Programs, steps: int) -> float:
-            *data, _, _ = arguments
-            counts = programs.put((np.int32(1), np.int32(steps)), members=False)
+            *data, _, _, _ = arguments
+            none = np.full(self.room, self.work.steps, np.int32)
+            counts = programs.put((np.int32(1), np.int32(steps), none), members=False)
             copies = jax.tree.map(jnp.copy, self.members)
             program = programs.chunk_program(self._stacked, copies, *data, *counts)
             jax.block_until_ready(copies)

@@ -37,7 +37,8 @@ from shoal.arrays import Array, Tree
 from shoal.recipe import Recipe
 from shoal.train import member as members_
 from shoal.train.devices import DEVICES
-from shoal.train.epoch import Batches, end_epoch, run_epoch, run_steps
+from shoal.train.epoch import Batches, Span, columns, end_epoch, run_epoch, run_steps
+from shoal.train.gathering import nothing
 from shoal.train.member import Member, Status, Work, select
 
 SPLIT, COPIED = PartitionSpec(DEVICES), PartitionSpec()
@@ -77,8 +78,12 @@ def over_members(function: Callable[..., Any], layout: str, slots: int) -> Calla
     return together if layout == "batched" and slots > 1 else one_by_one
 
 
+def _start(recipe: Recipe, work: Work) -> Member:
+    return members_.start(recipe, work)._replace(seen=nothing(recipe, work))
+
+
 def _fresh(recipes: Recipe, members: Member, which: Array, work: Work) -> Member:
-    drawn = jax.vmap(lambda recipe: members_.start(recipe, work))(recipes)
+    drawn = jax.vmap(partial(_start, work=work))(recipes)
     return jax.vmap(select)(which, drawn, members)
 
 
@@ -94,45 +99,46 @@ def _chunk(
     orders: Array,
     epochs: Array,
     steps: Array,
+    looks: Array,
     plan: Plan,
     slots: int,
-) -> tuple[Member, dict[str, Array]]:
+) -> tuple[Member, Array]:
     """Up to ``epochs`` epochs; stops early when no member on this device trains any more.
 
     Args:
         orders: (E, S, B) rows of each batch of each epoch.
         epochs: how many of the E to run, int32; steps: of each epoch's S steps.
+        looks: (E,) at which step of each epoch signals begin to be gathered, S for none.
 
     Returns:
-        the members, and their Info: (K, E) arrays, NaN for epochs not run.
+        the members, and their Info: (K, E, number of columns), NaN for epochs not run.
     """
 
-    def one(recipe: Recipe, member: Member, order: Array) -> tuple[Member, dict[str, Array]]:
-        run = partial(run_epoch, work=plan.work)
+    def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Array]:
+        run, span = partial(run_epoch, work=plan.work), Span(steps, look)
         if plan.layout == "batched" or slots == 1:
-            return run(recipe, member, data, validation, order, steps)
+            return run(recipe, member, data, validation, order, span)
         # One after another, a member that has stopped is skipped.
         return lax.cond(
             member.status == Status.RUNNING,
-            lambda m: run(recipe, m, data, validation, order, steps),
-            lambda m: end_epoch(recipe, m, validation, plan.work),
+            lambda m: run(recipe, m, data, validation, order, span),
+            lambda m: (m, jnp.full(len(columns(recipe, plan.work)), jnp.nan, plan.work.dtype)),
             member,
         )
 
     every = over_members(one, plan.layout, slots)
 
-    def going(carry: tuple[Array, Member, Tree]) -> Array:
+    def going(carry: tuple[Array, Member, Array]) -> Array:
         e, now, _ = carry
         return (e < epochs) & jnp.any(now.status == Status.RUNNING)
 
-    def body(carry: tuple[Array, Member, Tree]) -> tuple[Array, Member, Tree]:
+    def body(carry: tuple[Array, Member, Array]) -> tuple[Array, Member, Array]:
         e, now, log = carry
-        now, info = every(recipes, now, orders[e])
-        log = jax.tree.map(lambda column, value: column.at[:, e].set(value), log, info)
-        return e + 1, now, log
+        now, info = every(recipes, now, orders[e], looks[e])
+        return e + 1, now, log.at[:, e].set(info)
 
-    shapes = jax.eval_shape(every, recipes, members, orders[0])[1]
-    log = jax.tree.map(lambda s: jnp.full((slots, plan.epochs), jnp.nan, s.dtype), shapes)
+    room = (slots, plan.epochs, len(columns(recipes, plan.work)))
+    log = jnp.full(room, jnp.nan, plan.work.dtype)
     _, members, log = lax.while_loop(going, body, (jnp.int32(0), members, log))
     return members, log
 
@@ -143,19 +149,25 @@ def _block(
     data: Batches,
     order: Array,
     steps: Array,
+    look: Array,
     plan: Plan,
     slots: int,
 ) -> Member:
     run = over_members(partial(run_steps, work=plan.work), plan.layout, slots)
-    after: Member = run(recipes, members, data, order, steps)
+    after: Member = run(recipes, members, data, order, Span(steps, look))
     return after
 
 
 def _finish(
-    recipes: Recipe, members: Member, validation: Batches | None, plan: Plan, slots: int
-) -> tuple[Member, dict[str, Array]]:
+    recipes: Recipe,
+    members: Member,
+    validation: Batches | None,
+    looked: Array,
+    plan: Plan,
+    slots: int,
+) -> tuple[Member, Array]:
     end = over_members(partial(end_epoch, work=plan.work), plan.layout, slots)
-    after: tuple[Member, dict[str, Array]] = end(recipes, members, validation)
+    after: tuple[Member, Array] = end(recipes, members, validation, looked)
     return after
 
 
@@ -241,35 +253,35 @@ class Programs:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
         function = partial(_chunk, plan=self.plan, slots=self._slots)
         own = self._own
-        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED)
+        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED, COPIED)
         return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)
 
     def block(self, *arguments: Any) -> Member:
         """Some steps on a block of data; arguments as for ``_block``."""
         function = partial(_block, plan=self.plan, slots=self._slots)
         own = self._own
-        inputs = (own, own, COPIED, COPIED, COPIED)
+        inputs = (own, own, COPIED, COPIED, COPIED, COPIED)
         program = self._get("block", lambda: self._mapped(function, inputs, own, 1), *arguments)
         after: Member = program(*arguments)
         return after
 
-    def finish(self, *arguments: Any) -> tuple[Member, dict[str, Array]]:
+    def finish(self, *arguments: Any) -> tuple[Member, Array]:
         """The end of an epoch; arguments as for ``_finish``."""
         function = partial(_finish, plan=self.plan, slots=self._slots)
         own = self._own
         program = self._get(
             "finish",
-            lambda: self._mapped(function, (own, own, COPIED), (own, own), 1),
+            lambda: self._mapped(function, (own, own, COPIED, COPIED), (own, own), 1),
             *arguments,
         )
-        after: tuple[Member, dict[str, Array]] = program(*arguments)
+        after: tuple[Member, Array] = program(*arguments)
         return after
 
     def empty_members(self, recipes: Recipe) -> Member:
         """K empty slots on the devices: all arrays zero, status EMPTY."""
         if self._shapes is None:
             one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), recipes)
-            self._shapes = jax.eval_shape(lambda r: members_.start(r, self.plan.work), one)
+            self._shapes = jax.eval_shape(partial(_start, work=self.plan.work), one)
         zeros = jax.tree.map(lambda s: np.zeros((self.plan.slots, *s.shape), s.dtype), self._shapes)
         empty: Member = self.put(
             zeros._replace(status=np.full(self.plan.slots, Status.EMPTY, np.int32)), members=True

@@ -10,18 +10,33 @@ gradient, which is recorded anyway. A single number that the update itself would
 NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are always finite.
 """
 
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax import lax
 
 from shoal.arrays import Array, Tree, magnitude
-from shoal.nets import Mode
+from shoal.nets import Mode, compose
 from shoal.optim.schedules import Clock
 from shoal.recipe import Recipe
-from shoal.train.member import TRAINING, Member, Status, Sums, Work, facts, select
+from shoal.train.gathering import Seen, gather
+from shoal.train.member import (
+    ADDED,
+    GREATEST,
+    TRAINING,
+    Member,
+    Status,
+    Sums,
+    Work,
+    additive,
+    facts,
+    select,
+)
 
 
 class Batch(NamedTuple):
@@ -39,7 +54,9 @@ class Batch(NamedTuple):
     mask: Array | None
 
 
-def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Member:
+def train_step(
+    recipe: Recipe, member: Member, batch: Batch, work: Work, look: Array | None = None
+) -> Member:
     """The member after one more batch; unchanged when it does not train.
 
     Args:
@@ -47,20 +64,23 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
         member: one member, not stacked.
         batch: the examples.
         work: the static side.
+        look: whether what the layers do is gathered, a scalar that all members share.
     """
     counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
     mode = Mode(True, step_key(recipe, member), batch.mask, work.devices, work.narrow)
     m = _size(batch, weights, mode, work)
 
-    def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree]]:
+    def objective(parameters: Tree) -> tuple[Array, tuple[tuple[Array, ...], Tree, list[Array]]]:
         """This device's share of the mean loss."""
-        z, statistics = recipe.body.apply(parameters, member.statistics, batch.x, mode)
-        z = z.astype(work.dtype)
+        layers = recipe.body.layers
+        outputs, statistics = compose.run_all(layers, parameters, member.statistics, batch.x, mode)
+        z = outputs[-1].astype(work.dtype)
         total = jnp.sum(recipe.loss.per_example(z, batch.t) * weights)
-        return total / m, (_batch_sums(recipe, total, z, batch.t, counts, work), statistics)
+        sums = _batch_sums(recipe, total, z, batch.t, counts, work)
+        return total / m, (sums, statistics, outputs)
 
-    (_, (seen, statistics)), gradient = jax.value_and_grad(objective, has_aux=True)(
+    (_, (seen, statistics, outputs)), gradient = jax.value_and_grad(objective, has_aux=True)(
         member.parameters
     )
     gradient, seen = mode.total((gradient, seen))
@@ -69,8 +89,9 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
         penalty, pull = jax.value_and_grad(weight_penalty)(member.parameters, recipe, m, decays)
         gradient = jax.tree.map(jnp.add, gradient, pull)
     value = seen[0] / m + penalty
-    norm = jnp.sqrt(squared_norm(gradient))
-    clip = recipe.clip
+    squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
+    norm = jnp.sqrt(reduce(jnp.add, squares))
+    clip, unclipped = recipe.clip, gradient
     if clip is not None:
         gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
     rate = learning_rate(recipe, member, work)
@@ -85,18 +106,51 @@ def train_step(recipe: Recipe, member: Member, batch: Batch, work: Work) -> Memb
     with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
         update, state = optimiser.update(gradient, member.optimiser, member.parameters, **search)
 
+    mean_loss, one = seen[0] / m, jnp.ones_like(m)
+    step = {
+        "rows": m,
+        "penalty": penalty,
+        "norm": norm,
+        "steps": one,
+        "batch_loss": mean_loss,
+        "batch_loss_square": mean_loss**2,
+        "clipped": _clipped(recipe, norm),
+        "greatest_norm": norm,
+        "greatest_loss": mean_loss,
+    }
     running = member.status == Status.RUNNING
+    # The last is the length of a plain step: a rate can be too large for any gradient.
+    finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
+    moves = running & finite
+    found = member.seen
+    if work.signals != "none" and look is not None:
+
+        def gathered() -> tuple[Seen, Array]:
+            moved = {}
+            if not recipe.optimiser.searches:
+                with jax.numpy_dtype_promotion("standard"):
+                    state = member.optimiser
+                    moved = optimiser.update(gradient, state, member.parameters)[0]
+            cut = step["clipped"]
+            if clip is not None and not clip.by_norm:
+                cut = clip.clips(unclipped, norm).astype(work.dtype)
+            new = gather(
+                member.seen, outputs, squares, member.parameters, moved, cut, recipe, mode, work
+            )
+            # That a step waits for its reading lets the update overwrite the weights in place.
+            return select(moves, new, member.seen), moves & (new.added[-1, 0] > 0)
+
+        found, moves = lax.cond(look, gathered, lambda: (member.seen, moves))
     moved = member._replace(
         parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
         statistics=_finite(statistics, member.statistics),
         optimiser=_finite(state, member.optimiser),
-        sums=_add(member.sums, seen, m, penalty, norm),
+        sums=_add(member.sums, seen, step),
+        seen=(),
         step=member.step + 1,
     )
-    # The last is the length of a plain step: a rate can be too large for any gradient.
-    finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
-    return select(running & finite, moved, member._replace(status=dead))
+    return select(moves, moved, member._replace(status=dead, seen=()))._replace(seen=found)
 
 
 def _finite(new: Tree, old: Tree) -> Tree:
@@ -106,6 +160,14 @@ def _finite(new: Tree, old: Tree) -> Tree:
         return jnp.where(jnp.isfinite(a), a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
     return jax.tree.map(keep, new, old)
+
+
+def _clipped(recipe: Recipe, norm: Array) -> Array:
+    """1 where a gradient of this norm is clipped, else 0; 0 too where the norm does not say."""
+    clip = recipe.clip
+    if clip is None or not clip.by_norm:
+        return jnp.zeros_like(norm)
+    return clip.clips({}, norm).astype(norm.dtype)
 
 
 def row_weights(batch: Batch, work: Work) -> tuple[Array, Array]:
@@ -170,18 +232,19 @@ def _batch_sums(
 ) -> tuple[Array, ...]:
     """Sum of the losses, then the sums of each additive metric, over the rows here."""
     known = facts(recipe, work, TRAINING)
-    additive = (metric for metric in work.metrics if metric.additive)
-    return (total, *(metric.sums(z, t, counts, known) for metric in additive))
+    return (total, *(metric.sums(z, t, counts, known) for metric in additive(work)))
 
 
-def _add(sums: Sums, seen: tuple[Array, ...], m: Array, penalty: Array, norm: Array) -> Sums:
-    """The sums of the epoch with one more batch of m examples."""
+def _add(sums: Sums, seen: tuple[Array, ...], step: Mapping[str, Array]) -> Sums:
+    """The sums of the epoch with one more batch.
+
+    Args:
+        seen: sum of the losses, then the sums of each additive metric.
+        step: the other numbers by name.
+    """
     total, *metrics = seen
-    return Sums(
-        loss=sums.loss + total,
-        rows=sums.rows + m,
-        penalty=sums.penalty + penalty,
-        norm=sums.norm + norm,
-        steps=sums.steps + 1.0,
-        metrics=tuple(a + b for a, b in zip(sums.metrics, metrics, strict=True)),
-    )
+    first = jnp.stack([total if name == "loss" else step[name] for name in ADDED])
+    last = jnp.stack([step[name] for name in GREATEST])
+    new = jnp.concatenate([first, *(values.reshape(-1) for values in metrics), last])
+    greatest = np.arange(new.size) >= new.size - len(GREATEST)
+    return Sums(jnp.where(greatest, jnp.maximum(sums.numbers, new), sums.numbers + new))
