@@ -34,6 +34,9 @@ ACTIVATIONS_AT_ONCE = 2**21
 """Validation runs in blocks of as many examples as keep the widest layer below this."""
 
 
+SIGNALS = "signals"
+
+
 class Batches(NamedTuple):
     """Training data on the device.
 
@@ -91,15 +94,17 @@ def end_epoch(
     validation: Batches | None,
     looked: Array,
     work: Work,
-) -> tuple[Member, Array]:
+) -> tuple[Member, dict[str, Array]]:
     """The member after the bookkeeping of an epoch, and its Info: what people read about it.
+
+    The Info of a member that does not train is NaN.
 
     Args:
         looked: whether signals were gathered in its last steps, a scalar that members share.
 
     Returns:
-        the member, and one number for each of ``columns``; NaN for a member that does not train,
-        and for signals of layers where none were gathered.
+        the member, and scalars by name; with signals also an array under ``SIGNALS``, one number
+        for each of ``columns``: those of layers are NaN where none were gathered.
     """
     running = member.status == Status.RUNNING
     info = _training_info(recipe, member, work)
@@ -117,48 +122,48 @@ def end_epoch(
         epoch=member.epoch + 1,
         status=_decide(recipe, watch, member.epoch + 1),
     )
-    shown = jnp.stack([info[name] for name in _usual_columns(recipe, work)])
     if work.signals != "none":
-        seen, cleared = signals.read(recipe, member, looked, work)
-        shown, after = jnp.concatenate([shown, seen]), after._replace(seen=cleared)
-    return select(running, after, member), jnp.where(running, shown, jnp.nan)
+        layers, cleared = signals.read(recipe, member, looked, work)
+        steps = jnp.stack([info.pop(name) for name in _of_steps(recipe, work)])
+        info[SIGNALS] = jnp.concatenate([steps, layers])
+        after = after._replace(seen=cleared)
+    shown = {name: jnp.where(running, value, jnp.nan) for name, value in info.items()}
+    return select(running, after, member), shown
 
 
 def columns(recipe: Recipe, work: Work) -> list[str]:
-    """The names of the numbers of an Info, in their order."""
-    layers = [] if work.signals == "none" else signals.names(recipe, work)
-    return [*_usual_columns(recipe, work), *layers]
+    """The names of the numbers under ``SIGNALS`` in an Info, in their order."""
+    if work.signals == "none":
+        return []
+    return [*_of_steps(recipe, work), *signals.names(recipe, work)]
 
 
-def _usual_columns(recipe: Recipe, work: Work) -> list[str]:
-    """Those that are not about layers."""
-    found = ["train_loss", *(f"train_{metric.name}" for metric in additive(work))]
-    found += ["penalty"] * recipe.penalised + ["learning_rate", "gradient_norm"]
-    if work.signals != "none":
-        found += ["gradient_norm_max", "batch_loss_std", "batch_loss_max"]
-        found += ["clipped"] * (recipe.clip is not None and recipe.clip.by_norm)
-    if work.validation:
-        found += ["validation_loss", *(f"validation_{metric.name}" for metric in work.metrics)]
-    return found
+def _of_steps(recipe: Recipe, work: Work) -> list[str]:
+    """The signals of whole steps."""
+    clips = recipe.clip is not None and recipe.clip.by_norm and work.signals != "none"
+    found = ["gradient_norm_max", "batch_loss_std", "batch_loss_max"] + ["clipped"] * clips
+    return found if work.signals != "none" else []
 
 
 def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
     sums, known = member.sums, facts(recipe, work, TRAINING)
     steps = sums["steps"]
+    info = {"train_loss": sums["loss"] / sums["rows"]}
+    for metric, values in zip(additive(work), sums.metrics(work, known), strict=True):
+        info[f"train_{metric.name}"] = metric.value(values, known)
+    if recipe.penalised:
+        info["penalty"] = sums["penalty"] / steps
+    info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
+    info["gradient_norm"] = sums["norm"] / steps
     mean = sums["batch_loss"] / steps
-    info = {
-        "train_loss": sums["loss"] / sums["rows"],
-        "penalty": sums["penalty"] / steps,
-        "learning_rate": learning_rate(recipe, member._replace(step=member.step - 1), work),
-        "gradient_norm": sums["norm"] / steps,
+    spread = jnp.sqrt(jnp.maximum(sums["batch_loss_square"] / steps - mean**2, 0.0))
+    of_steps = {
         "gradient_norm_max": sums["greatest_norm"],
-        "batch_loss_std": jnp.sqrt(jnp.maximum(sums["batch_loss_square"] / steps - mean**2, 0.0)),
+        "batch_loss_std": spread,
         "batch_loss_max": sums["greatest_loss"],
         "clipped": sums["clipped"] / steps,
     }
-    for metric, values in zip(additive(work), sums.metrics(work, known), strict=True):
-        info[f"train_{metric.name}"] = metric.value(values, known)
-    return info
+    return info | {name: of_steps[name] for name in _of_steps(recipe, work)}
 
 
 def _validation_info(
@@ -242,7 +247,7 @@ def run_epoch(
     order: Array,
     span: Span,
     work: Work,
-) -> tuple[Member, Array]:
+) -> tuple[Member, dict[str, Array]]:
     """Some steps and, after them, the end of the epoch."""
     member = run_steps(recipe, member, data, order, span, work)
     return end_epoch(recipe, member, validation, span.look < span.count, work)

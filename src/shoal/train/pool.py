@@ -25,7 +25,7 @@ from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import layouts, signals
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import Batches, columns
+from shoal.train.epoch import SIGNALS, Batches, columns
 from shoal.train.feed import Feed, Resident, Streamed, load
 from shoal.train.member import Member, Status, Work
 from shoal.train.programs import Plan, Programs
@@ -97,7 +97,7 @@ class Pool:
 
     Attributes:
         epoch: the global epoch.
-        columns: names of what ``run`` gives.
+        columns: names of the signals.
         recipes: the recipe in each slot, None for an empty one.
         programs: the compiled programs and how often each was compiled.
     """
@@ -288,8 +288,11 @@ class Pool:
             else:
                 log = self._run_resident(self.feed, count)
         self.epoch += count
-        values = np.asarray(log)
-        return {name: values[:, :count, i] for i, name in enumerate(self.columns)}
+        found = {name: np.asarray(values)[:, :count] for name, values in log.items()}
+        layers = found.pop(SIGNALS, None)
+        if layers is not None:
+            found |= {name: layers[..., i] for i, name in enumerate(self.columns)}
+        return found
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
@@ -320,7 +323,7 @@ class Pool:
         looked = self.programs.put(np.bool_(look < self.work.steps), members=False)
         arguments = (self._stacked, self.members, self.validation, looked)
         self.members, log = self.programs.finish(*arguments)
-        return log[:, None]
+        return jax.tree.map(lambda values: values[:, None], log)
 
     # --- choosing --------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ from shoal.arrays import Array, Tree
 from shoal.recipe import Recipe
 from shoal.train import member as members_
 from shoal.train.devices import DEVICES
-from shoal.train.epoch import Batches, Span, columns, end_epoch, run_epoch, run_steps
+from shoal.train.epoch import Batches, Span, end_epoch, run_epoch, run_steps
 from shoal.train.gathering import nothing
 from shoal.train.member import Member, Status, Work, select
 
@@ -102,7 +102,7 @@ def _chunk(
     looks: Array,
     plan: Plan,
     slots: int,
-) -> tuple[Member, Array]:
+) -> tuple[Member, dict[str, Array]]:
     """Up to ``epochs`` epochs; stops early when no member on this device trains any more.
 
     Args:
@@ -111,10 +111,10 @@ def _chunk(
         looks: (E,) at which step of each epoch signals begin to be gathered, S for none.
 
     Returns:
-        the members, and their Info: (K, E, number of columns), NaN for epochs not run.
+        the members, and their Info: (K, E, ...) arrays, NaN for epochs not run.
     """
 
-    def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Array]:
+    def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Tree]:
         run, span = partial(run_epoch, work=plan.work), Span(steps, look)
         if plan.layout == "batched" or slots == 1:
             return run(recipe, member, data, validation, order, span)
@@ -122,23 +122,26 @@ def _chunk(
         return lax.cond(
             member.status == Status.RUNNING,
             lambda m: run(recipe, m, data, validation, order, span),
-            lambda m: (m, jnp.full(len(columns(recipe, plan.work)), jnp.nan, plan.work.dtype)),
+            lambda m: end_epoch(recipe, m, validation, jnp.bool_(False), plan.work),
             member,
         )
 
     every = over_members(one, plan.layout, slots)
 
-    def going(carry: tuple[Array, Member, Array]) -> Array:
+    def going(carry: tuple[Array, Member, Tree]) -> Array:
         e, now, _ = carry
         return (e < epochs) & jnp.any(now.status == Status.RUNNING)
 
-    def body(carry: tuple[Array, Member, Array]) -> tuple[Array, Member, Array]:
+    def body(carry: tuple[Array, Member, Tree]) -> tuple[Array, Member, Tree]:
         e, now, log = carry
         now, info = every(recipes, now, orders[e], looks[e])
-        return e + 1, now, log.at[:, e].set(info)
+        log = jax.tree.map(lambda column, value: column.at[:, e].set(value), log, info)
+        return e + 1, now, log
 
-    room = (slots, plan.epochs, len(columns(recipes, plan.work)))
-    log = jnp.full(room, jnp.nan, plan.work.dtype)
+    shapes = jax.eval_shape(every, recipes, members, orders[0], looks[0])[1]
+    log = jax.tree.map(
+        lambda s: jnp.full((slots, plan.epochs, *s.shape[1:]), jnp.nan, s.dtype), shapes
+    )
     _, members, log = lax.while_loop(going, body, (jnp.int32(0), members, log))
     return members, log
 
@@ -165,9 +168,9 @@ def _finish(
     looked: Array,
     plan: Plan,
     slots: int,
-) -> tuple[Member, Array]:
+) -> tuple[Member, dict[str, Array]]:
     end = over_members(partial(end_epoch, work=plan.work), plan.layout, slots)
-    after: tuple[Member, Array] = end(recipes, members, validation, looked)
+    after: tuple[Member, dict[str, Array]] = end(recipes, members, validation, looked)
     return after
 
 
@@ -265,7 +268,7 @@ class Programs:
         after: Member = program(*arguments)
         return after
 
-    def finish(self, *arguments: Any) -> tuple[Member, Array]:
+    def finish(self, *arguments: Any) -> tuple[Member, dict[str, Array]]:
         """The end of an epoch; arguments as for ``_finish``."""
         function = partial(_finish, plan=self.plan, slots=self._slots)
         own = self._own
@@ -274,7 +277,7 @@ class Programs:
             lambda: self._mapped(function, (own, own, COPIED, COPIED), (own, own), 1),
             *arguments,
         )
-        after: tuple[Member, Array] = program(*arguments)
+        after: tuple[Member, dict[str, Array]] = program(*arguments)
         return after
 
     def empty_members(self, recipes: Recipe) -> Member:

@@ -118,6 +118,14 @@ def train_step(
         "greatest_norm": norm,
         "greatest_loss": mean_loss,
     }
+    moved = member._replace(
+        parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
+        statistics=_finite(statistics, member.statistics),
+        optimiser=_finite(state, member.optimiser),
+        sums=_add(member.sums, seen, step),
+        seen=(),
+        step=member.step + 1,
+    )
     running = member.status == Status.RUNNING
     # The last is the length of a plain step: a rate can be too large for any gradient.
     finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
@@ -141,14 +149,6 @@ def train_step(
             return select(moves, new, member.seen), moves & (new.added[-1, 0] > 0)
 
         found, moves = lax.cond(look, gathered, lambda: (member.seen, moves))
-    moved = member._replace(
-        parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
-        statistics=_finite(statistics, member.statistics),
-        optimiser=_finite(state, member.optimiser),
-        sums=_add(member.sums, seen, step),
-        seen=(),
-        step=member.step + 1,
-    )
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
     return select(moves, moved, member._replace(status=dead, seen=()))._replace(seen=found)
 
@@ -243,8 +243,12 @@ def _add(sums: Sums, seen: tuple[Array, ...], step: Mapping[str, Array]) -> Sums
         step: the other numbers by name.
     """
     total, *metrics = seen
-    first = jnp.stack([total if name == "loss" else step[name] for name in ADDED])
-    last = jnp.stack([step[name] for name in GREATEST])
-    new = jnp.concatenate([first, *(values.reshape(-1) for values in metrics), last])
-    greatest = np.arange(new.size) >= new.size - len(GREATEST)
+    parts = [total if name == "loss" else step[name] for name in ADDED]
+    parts += [number for values in metrics for number in values.reshape(-1)]
+    parts += [step[name] for name in GREATEST]
+    # Chosen one by one rather than stacked, which compilers of CPUs do in one operation.
+    place, new = np.arange(len(parts)), jnp.zeros(len(parts), total.dtype)
+    for i, part in enumerate(parts):
+        new = jnp.where(place == i, part, new)
+    greatest = place >= len(parts) - len(GREATEST)
     return Sums(jnp.where(greatest, jnp.maximum(sums.numbers, new), sums.numbers + new))
