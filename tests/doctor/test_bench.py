@@ -57,7 +57,11 @@ JUDGED = (
 def test_figures_count_what_they_say():
     found = [(g.share.hits, g.share.of) for g in tallies.of_diagnoses(JUDGED)]
     assert found == [(3, 4), (1, 2), (1, 4), (2, 4)]
-    assert [(g.share.hits, g.share.of) for g in tallies.of_programs(JUDGED)] == [(1, 1), (1, 1), (0, 1)]
+    assert [(g.share.hits, g.share.of) for g in tallies.of_programs(JUDGED)] == [
+        (1, 1),
+        (1, 1),
+        (0, 1),
+    ]
     assert [g.reached for g in tallies.of_diagnoses(JUDGED)] == [False, False, False, False]
     assert [g.reached for g in tallies.of_programs(JUDGED)] == [True, True, True]
 
@@ -69,7 +73,9 @@ def test_misses_name_what_went_wrong():
 
 def treated(doctor, random, number):
     one = judged(FAULT, LOST, "rate_too_high", name=f"case {number}")
-    made = (Outcome(1.0 if won else 0.2, won, False, ("rate_x0.1",), 4.0) for won in (doctor, random))
+    made = (
+        Outcome(1.0 if won else 0.2, won, False, ("rate_x0.1",), 4.0) for won in (doctor, random)
+    )
     return Treatment(one, *made)
 
 
@@ -98,7 +104,9 @@ def test_the_outcome_of_a_treatment_is_measured_on_test_rows():
     assert found.cured
     assert found.recovered > 0.9
     assert not found.worse
-    nothing = outcome(one, (IRIS.recipe.edit({"optimiser.learning_rate": 0.0}), IRIS.load()), (), 1.0)
+    nothing = outcome(
+        one, (IRIS.recipe.edit({"optimiser.learning_rate": 0.0}), IRIS.load()), (), 1.0
+    )
     assert not nothing.cured
 
 
@@ -183,7 +191,12 @@ def test_a_tiny_benchmark_from_the_command_line(tmp_path, monkeypatch):
     assert figures[0]["of"] == 1
     kept = json.loads((tmp_path / "results.json").read_text())
     assert kept["cases"][0]["case"] == "F02 iris/mlp severe"
-    assert {p.name for p in tmp_path.iterdir()} == {"results.json", "misses.txt", "scores.json", "bench.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "results.json",
+        "misses.txt",
+        "scores.json",
+        "bench.png",
+    }
     scores = (tmp_path / "scores.json").read_text()
     CliRunner().invoke(cli, words, catch_exceptions=False)
     assert (tmp_path / "scores.json").read_text() == scores

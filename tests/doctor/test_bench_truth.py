@@ -14,7 +14,9 @@ RNG = np.random.default_rng(3)
 @pytest.mark.parametrize("sizes", [(10, 10), (10, 7), (5, 20)])
 def test_welch_is_that_of_scipy(sizes):
     a, b = RNG.normal(0.9, 0.02, sizes[0]), RNG.normal(0.88, 0.05, sizes[1])
-    assert truth.welch(a, b) == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue, rel=1e-9)
+    assert truth.welch(a, b) == pytest.approx(
+        stats.ttest_ind(a, b, equal_var=False).pvalue, rel=1e-9
+    )
 
 
 def test_cohens_d_by_hand():

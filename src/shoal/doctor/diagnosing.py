@@ -21,6 +21,7 @@ from shoal.doctor.rules.table import ALL, RULES
 from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.train.fit import as_data, fit
+from shoal.train.history import History
 from shoal.train.run import Run
 
 CLEAR, BAR = 0.3, 0.08
@@ -46,12 +47,16 @@ def preflight(recipe: Recipe, data: Data | tuple[Any, Any]) -> Diagnosis:
 
 
 def diagnose(
-    run: Run | Recipe, data: Data | tuple[Any, Any] | None = None, *, show: bool | str = False
+    run: Run | History | Recipe,
+    data: Data | tuple[Any, Any] | None = None,
+    *,
+    show: bool | str = False,
 ) -> Diagnosis:
     """What is wrong with a training, the likeliest cause first.
 
     Args:
-        run: a run, best with signals; or a recipe, which is then trained with them.
+        run: a run, best with signals; or a recipe, which is then trained with them. A ``History``
+            tells less: without data nothing says which level could have been reached.
         data: for a recipe.
         show: progress of that training.
 
@@ -64,6 +69,8 @@ def diagnose(
     """
     if isinstance(run, Run):
         return judge(gathering.of_run(run))
+    if isinstance(run, History):
+        return judge(gathering.of_history(run))
     recipe = _checked(run)
     if data is None:
         raise RecipeError(

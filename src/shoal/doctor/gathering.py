@@ -17,7 +17,9 @@ from shoal.doctor.rows import Rows, rows_of
 from shoal.errors import ShoalError
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from shoal.recipe import Recipe
+from shoal.train.history import History
 from shoal.train.member import Status
+from shoal.train.record import Record
 from shoal.train.run import Run
 
 PLAIN = ("SGD", "GradientDescent", "Momentum", "EMAMomentum", "Nesterov", "LBFGS")
@@ -66,9 +68,11 @@ def of_run(run: Run) -> Evidence:
     found.known["prepared"] = run.prepared
     found.known["rows"] = Lazy(lambda: rows_of(run.prepared))
     found.known["run"] = run
-    found.known["curves"] = Lazy(lambda: _curves(run, found))
+    found.known["curves"] = Lazy(
+        lambda: _curves(History.of(run), _start(found), _guess(run.recipe, found.rows))
+    )
     found.known["level"] = Lazy(lambda: _careful(lambda: _level(run, found.rows)))
-    found.known["signals"] = _signals(run)
+    found.known["signals"] = _signals(run.record)
     finite = Status.NOT_FINITE not in run.reasons
     if not finite:
         found.known["first_bad"] = Lazy(lambda: _first_bad(run))
@@ -76,6 +80,16 @@ def of_run(run: Run) -> Evidence:
     if finite and "BatchNorm" in kinds:
         weights = _member(run, 0)
         found.known["modes"] = Lazy(lambda: two_modes(run.recipe, run.prepared, *weights))
+    return found
+
+
+def of_history(history: History) -> Evidence:
+    """What is known of a training without its data and weights."""
+    found = Evidence({"recipe": history.recipe, "signals": _signals(history.record)})
+    rows = int(history.about.get("data", {}).get("rows", {}).get("train", 0))
+    if rows:
+        found.known["setting"] = _setting(history.recipe, rows, history.recipe.rows_per_batch(rows))
+    found.known["curves"] = _curves(history, float("nan"), float("nan"))
     return found
 
 
@@ -93,10 +107,9 @@ def _memory(optimiser: Any) -> float:
     return float(optimiser.beta) if optimiser.kind in ("Momentum", "Nesterov") else 0.0
 
 
-def _curves(run: Run, found: Evidence) -> Curves:
+def _curves(run: History, initial: float, guess: float) -> Curves:
     with np.errstate(all="ignore"):
         columns = {name: _median(values) for name, values in run.record.items()}
-    start = found.probe if found.has("probe") else None
     rule = run.recipe.early_stopping
     epochs = int(np.median(run.epochs))
     best = int(np.median(run.best_epochs))
@@ -104,10 +117,15 @@ def _curves(run: Run, found: Evidence) -> Curves:
         columns,
         epochs,
         best if rule is not None and rule.restore_best and best else epochs,
-        float(np.mean(start.losses)) if start is not None else float("nan"),
-        _guess(run.recipe, found.rows),
+        initial,
+        guess,
         Status.NOT_FINITE not in run.reasons,
     )
+
+
+def _start(found: Evidence) -> float:
+    """The loss of the probe, before training."""
+    return float(np.mean(found.probe.losses)) if found.has("probe") else float("nan")
 
 
 def _median(values: Numbers) -> Numbers:
@@ -138,10 +156,10 @@ def _level(run: Run, rows: Rows) -> Level:
     return Level(rows, found[0], found[1], baselines(rows))
 
 
-def _signals(run: Run) -> dict[str, dict[str, Numbers]] | None:
+def _signals(record: Record) -> dict[str, dict[str, Numbers]] | None:
     """The columns ``layer:what`` by what and layer; None where there are none."""
     found: dict[str, dict[str, Numbers]] = {}
-    for name, values in run.record.items():
+    for name, values in record.items():
         layer, _, what = name.partition(":")
         if what:
             found.setdefault(what, {})[layer] = _median(values)

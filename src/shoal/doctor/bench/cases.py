@@ -118,9 +118,7 @@ def all_cases() -> tuple[Case, ...]:
         for place in range(3)
     ]
     found += [
-        _healthy(variant, setting)
-        for variant in healthy.VARIANTS
-        for setting in settings(variant)
+        _healthy(variant, setting) for variant in healthy.VARIANTS for setting in settings(variant)
     ]
     found += [_program(program, place) for place, program in enumerate(programs.PROGRAMS)]
     return tuple(found)

@@ -147,5 +147,3 @@ def _swings(curve: Numbers) -> float:
     """The share of epochs at which the accuracy falls from a local maximum by ``SWING``."""
     falls = -np.diff(curve)
     return float(np.mean(falls >= SWING)) if len(falls) else 0.0
-
-

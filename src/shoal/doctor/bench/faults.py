@@ -131,7 +131,9 @@ def _biased(net: Net, value: float, _: int) -> Net:
     return Net(*body, last)
 
 
-def _plain(activation: Layer, init: Initialiser | None, depth: int, width: int, outputs: int) -> Net:
+def _plain(
+    activation: Layer, init: Initialiser | None, depth: int, width: int, outputs: int
+) -> Net:
     net = mlp([width] * depth, outputs)
     net = _hidden(net, lambda: [activation])
     return net if init is None else _drawn(net, init)

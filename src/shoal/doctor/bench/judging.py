@@ -1,8 +1,8 @@
 """Judging: what the doctor says of each case, against what is true of it.
 
-    detected        a harmful case with an alarm
-    false alarm     a case that counts as healthy, with an alarm; hints are no alarms
-    cause           the rules that name it rightly, among the alarms: the first, or the first three
+detected        a harmful case with an alarm
+false alarm     a case that counts as healthy, with an alarm; hints are no alarms
+cause           the rules that name it rightly, among the alarms: the first, or the first three
 """
 
 import time

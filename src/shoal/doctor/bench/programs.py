@@ -55,14 +55,18 @@ class Program:
     surrogate: str = ""
 
 
-def _recipe(net: Net, loss: str, optimiser: Any, epochs: int, batch: int = 32, **more: Any) -> Recipe:
+def _recipe(
+    net: Net, loss: str, optimiser: Any, epochs: int, batch: int = 32, **more: Any
+) -> Recipe:
     return Recipe(net, loss, optimiser, batch_size=batch, epochs=epochs).edit(more)
 
 
 def _divided(x: Any, y: Any, task: str, classes: tuple[Any, ...], name: str) -> Data:
     """Half of the rows to train, a sixth to validate, the rest to test."""
     rows = len(x)
-    parts = np.random.default_rng(SEED).permutation(np.digitize(np.arange(rows) / rows, (0.5, 0.67)))
+    parts = np.random.default_rng(SEED).permutation(
+        np.digitize(np.arange(rows) / rows, (0.5, 0.67))
+    )
     names = ("class",) if task == CLASSIFICATION else tuple(f"t{k}" for k in range(y.shape[1]))
     labels = names if task == MULTILABEL else classes
     return Data(np.asarray(x, float), y, task, labels, name, names, parts=parts)
@@ -104,9 +108,7 @@ def _units(columns: int, seed: int, classes: int = 2) -> Data:
     score += 0.5 * random.normal(size=len(x))
     y = np.digitize(score, np.quantile(score, np.arange(1, classes) / classes)).astype(np.int32)
     units = 10.0 ** random.uniform(-1, 4, columns)
-    return _divided(
-        (x + 2) * units, y, CLASSIFICATION, tuple(range(classes)), f"units{columns}"
-    )
+    return _divided((x + 2) * units, y, CLASSIFICATION, tuple(range(classes)), f"units{columns}")
 
 
 def _one_feature() -> Data:
@@ -280,5 +282,3 @@ PROGRAMS: tuple[Program, ...] = (
 def half(place: int) -> str:
     """The half of the program at a place of the table."""
     return "AB"[place % 2]
-
-

@@ -1,8 +1,8 @@
 """Generated data of the benchmark: what scikit-learn does not ship, from one seed each.
 
-    bars        8 x 8 grey images with a bar across, down or along one of the diagonals, and noise
-    tokens      12 positions of 4 numbers; the class is the place of the largest sum
-    counts      12 positions of 4 flags; the class says how often the first flag is set
+bars        8 x 8 grey images with a bar across, down or along one of the diagonals, and noise
+tokens      12 positions of 4 numbers; the class is the place of the largest sum
+counts      12 positions of 4 flags; the class says how often the first flag is set
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
 """Tallies: the figures of a half, from its judgements and treatments, beside what must be reached.
 
-    goal                 at least, or at most
-    detected             97 % of harmful faults; 95 % of harmful real programs
-    false alarms         3 % of what counts as healthy
-    cause first, in 3    80 %, 93 % of harmful cases; 85 % in 3 for real programs
-    cured, worse         90 %, 1 % of harmful cases; 85 % cured for real programs
+goal                 at least, or at most
+detected             97 % of harmful faults; 95 % of harmful real programs
+false alarms         3 % of what counts as healthy
+cause first, in 3    80 %, 93 % of harmful cases; 85 % in 3 for real programs
+cured, worse         90 %, 1 % of harmful cases; 85 % cured for real programs
 """
 
 from collections.abc import Sequence
