@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from shoal.data import Data as Data
     from shoal.data import Preparation as Preparation
     from shoal.data import Split as Split
+    from shoal.doctor.curing import cure as cure
     from shoal.doctor.diagnosing import diagnose as diagnose
     from shoal.doctor.diagnosing import preflight as preflight
     from shoal.doctor.finding import Diagnosis as Diagnosis
+    from shoal.doctor.result import Cure as Cure
     from shoal.errors import DamagedFileError as DamagedFileError
     from shoal.errors import DataError as DataError
     from shoal.errors import DeviceError as DeviceError
@@ -185,8 +187,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "shoal.data": "data Data Preparation Split",
+    "shoal.doctor.curing": "cure",
     "shoal.doctor.diagnosing": "diagnose preflight",
     "shoal.doctor.finding": "Diagnosis",
+    "shoal.doctor.result": "Cure",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.regions.approximation": "approximation interpolation_net",

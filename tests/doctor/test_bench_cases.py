@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import shoal as sh
-from shoal.doctor.bench import datasets, mangling, programs, sources
+from shoal.doctor.bench import mangling, programs, sources
 from shoal.doctor.bench.bases import BASES
 from shoal.doctor.bench.cases import FAULT, HEALTHY, PROGRAM, all_cases, quick_cases
 from shoal.doctor.bench.datasets import SOURCES, TEST, TRAIN, VALIDATION, load

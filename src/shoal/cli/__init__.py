@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from shoal.cli.cure import cure
 from shoal.cli.demo import demo
 from shoal.cli.diagnose import diagnose
 from shoal.cli.doctor_bench import doctor_bench
@@ -40,7 +41,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    demo, fit, tune, summary, predict, diagnose, explain, show, gradcheck, plot, report,
+    demo, fit, tune, diagnose, cure, summary, predict, explain, show, gradcheck, plot, report,
     doctor_bench,
 )  # fmt: skip
 for command in COMMANDS:

@@ -31,6 +31,9 @@ MOST_SLOTS = {"cpu": 8}
 """Members of a wave by platform, 128 elsewhere. On CPUs more are no faster for each: 64-64 on
 digits takes 2.5 ms for an epoch of a member with 8 slots and 3.6 with 32."""
 
+HASTY: dict[str, Any] = {"xla_backend_optimization_level": 0}
+"""How programs that run once are compiled."""
+
 SMALL = 200_000
 """Parameters up to which a network of flat layers trains faster batched than alone."""
 
@@ -219,9 +222,11 @@ class Arena:
             if key not in self._draws:
                 draw = jax.jit(lambda n, seed: n.init(jax.random.key(seed), shape, dtype))
                 lowered = draw.lower(*jax.tree.map(_number(dtype), arguments))
-                self._draws[key] = lowered.compile({"xla_backend_optimization_level": 0})
-            found = self._draws[key](*jax.tree.map(_number(dtype), arguments))
-        return jax.tree.map(np.asarray, found)  # type: ignore[no-any-return]
+                self._draws[key] = lowered.compile(compiler_options=HASTY)
+            found: tuple[Tree, Tree] = jax.tree.map(
+                np.asarray, self._draws[key](*jax.tree.map(_number(dtype), arguments))
+            )
+        return found
 
     def _take_out(
         self,

@@ -33,8 +33,8 @@ from shoal.train.fit import as_data
 from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
 
-FINALISTS = 5
-"""Arms that get all seeds, beside the training as it is."""
+FINALISTS = 4
+"""Arms that get all seeds, beside the training as it is and what the best of them is made of."""
 
 FRESH = 1000
 """The first fresh seed, counted from the recipe's own."""
@@ -163,8 +163,7 @@ class _Standing:
 
 def _finish(race: Race, seeds: int, line: Progress) -> tuple[tuple[Trial, ...], Arm, Proof | None]:
     """Verdicts, the arm that is taken (as it is, where none proves itself), and its proof."""
-    finalists = [arm for arm in race.ranked if arm.names][:FINALISTS]
-    race.complete([race.sick, *finalists], seeds)
+    race.complete([race.sick, *_finalists(race)], seeds)
     trials = _trials(race, seeds)
     proof = None
     for arm in _candidates(race, trials)[:TRIED]:
@@ -173,6 +172,16 @@ def _finish(race: Race, seeds: int, line: Progress) -> tuple[tuple[Trial, ...], 
         if proof.holds:
             return trials, arm, proof
     return trials, race.sick, proof
+
+
+def _finalists(race: Race) -> list[Arm]:
+    """The best arms, and those with fewer of the remedies of the best one."""
+    found = [arm for arm in race.ranked if arm.names][:FINALISTS]
+    if not found:
+        return []
+    best = set(found[0].names)
+    fewer = [arm for arm in race.arms.values() if arm.forks and set(arm.names) < best]
+    return [*found, *(arm for arm in fewer if arm.names and arm not in found)]
 
 
 def _before(race: Race, seeds: int) -> Numbers:
@@ -333,5 +342,5 @@ def _summary(race: Race, trials: tuple[Trial, ...], arm: Arm, proof: Proof | Non
     if race.enough(race.sick):
         return f"nothing needs a cure: {metric} {now:.4g}, and no remedy is better for sure"
     if any(trial.verdict == CURED for trial in trials):
-        return f"nothing helped for sure: what seemed to did not hold with fresh seeds ({metric} {now:.4g})"
+        return f"nothing helped for sure: no gain held with fresh seeds ({metric} {now:.4g})"
     return f"nothing helped: {tried} remedies, {metric} {now:.4g}"

@@ -32,8 +32,22 @@ MOST_NEW, MOST_PROGRAMS = 4, 12
 DEEPEST = 3
 """Remedies that are combined."""
 
-ENOUGH = 0.03
-"""Share of the way from the floor to the simple model that may be missing."""
+ENOUGH, NEARLY = 0.03, 0.1
+"""Shares of the way from the floor to the simple model that may be missing: up to the first no
+more is tried, up to the second nothing that needs another program."""
+
+FIRST = (
+    "fix_head", "fix_loss", "drop_head_softmax", "hidden_activation", "adam", "relu", "batch_norm",
+    "batch_32", "shallower", "wider", "residual", "sgd_momentum", "smaller_batch", "larger_batch",
+    "layer_norm", "tanh", "selu", "leaky_relu", "mish", "deeper", "dropout",
+    "drop_constant_columns",
+)  # fmt: skip
+"""The order of remedies that need a program of their own, where no diagnosis says otherwise: how
+often each was the cure in the studies of faults (head, loss and activation, then optimiser, then
+structure: DeepFD 2022, Humbatova et al. 2025). All others go before them."""
+
+ALONE = ("rate_x100", "rate_x0.01", "fewer_epochs", "scale_inputs_minmax", "l2")
+"""Remedies that are not tried on top of others, unless they are hinted at: a milder one is."""
 
 MATERIAL = 0.05
 """Share of the range of qualities from which on a difference is worth an edit."""
@@ -112,7 +126,9 @@ class Race:
         self.arena, self.scale, self.told = arena, scale, told
         names = tuple(REMEDIES) if allowed is None else tuple(dict.fromkeys(allowed))
         self.hints = tuple(name for name in dict.fromkeys(hints) if name in names)
-        self.names = (*self.hints, *(name for name in names if name not in self.hints))
+        others = [name for name in names if name not in self.hints]
+        others.sort(key=lambda name: FIRST.index(name) if name in FIRST else -1)
+        self.names = (*self.hints, *others)
         self.listed = allowed is not None
         self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
         self.arms: dict[tuple[str, ...], Arm] = {}
@@ -172,35 +188,38 @@ class Race:
     def _finished(self, arm: Arm) -> bool:
         return all(fork.status != 0 for fork in arm.forks)
 
-    def enough(self, arm: Arm) -> bool:
-        """Whether an arm is as good as the simple model, or nearly."""
+    def enough(self, arm: Arm, share: float = ENOUGH) -> bool:
+        """Whether an arm is as good as the simple model, but for a share of the way there."""
         if arm.reason or not np.isfinite(self.scale.simple):
             return not arm.reason and arm is not self.sick
-        missing = ENOUGH * (self.scale.simple - self.scale.floor)
+        missing = share * (self.scale.simple - self.scale.floor)
         return arm.mean(self.scale) >= self.scale.simple - max(missing, self.scale.least)
 
     # --- running ---------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Round after round, until an arm is good enough or nothing is left to try."""
+        if self.enough(self.sick) and not self.hints and not self.listed:
+            return
         base, first = self.best, True
         while True:
-            tried = self._round(base, first)
+            near = not first and self.enough(base, NEARLY) and not self.listed
+            tried = self._round(base, first, 0 if near else MOST_NEW)
             better = self.best
-            if (self.enough(better) and not self.listed) or len(base.names) >= DEEPEST:
+            if self.enough(better) or len(better.names) >= DEEPEST:
                 return
-            if not tried and better is base:
+            if better is base and (near or not tried):
                 return
-            first, base = False, better if better.mean(self.scale) > base.mean(self.scale) else base
+            first, base = False, better
 
-    def _round(self, base: Arm, first: bool) -> list[Arm]:
+    def _round(self, base: Arm, first: bool, room: int) -> list[Arm]:
         """The next remedies on top of an arm that is not beaten yet."""
-        wanted = [(*base.names, name) for name in self.names if name not in base.names]
+        wanted = [(*base.names, name) for name in self.names if self._goes(base, name)]
         if first:
             wanted = [*self._together(), *wanted]
         arms, new = [], set[object]()
         for names in wanted:
-            arm = self._wanted(names, new, first)
+            arm = self._wanted(names, new, first, room)
             if arm is not None:
                 arms.append(arm)
         self.programs |= new
@@ -208,13 +227,21 @@ class Race:
             self._screen(arms, base)
         return arms
 
+    def _goes(self, base: Arm, name: str) -> bool:
+        """Whether a remedy is worth trying on top of an arm."""
+        if name in base.names:
+            return False
+        return not base.names or name not in ALONE or name in self.hints or self.listed
+
     def _together(self) -> list[tuple[str, ...]]:
         """The first hints of different groups, together: two, and three."""
         groups = {REMEDIES[name].group: name for name in reversed(self.hints)}
         chosen = [name for name in self.hints if name in groups.values()]
         return [tuple(chosen[:n]) for n in (2, 3) if len(chosen) >= n]
 
-    def _wanted(self, names: tuple[str, ...], new: set[object], first: bool) -> Arm | None:
+    def _wanted(
+        self, names: tuple[str, ...], new: set[object], first: bool, room: int
+    ) -> Arm | None:
         """An arm for these remedies, unless it was made, does nothing, or costs too much now."""
         if names in self.arms or self.pair(names) is None:
             return None
@@ -223,12 +250,13 @@ class Race:
             return None
         program = self.arena.program(arm.recipe, arm.data)
         free = program in self.programs or program in new
-        room = len(new) < MOST_NEW and len(self.programs) + len(new) < MOST_PROGRAMS
+        fits = len(new) < room and len(self.programs) + len(new) < MOST_PROGRAMS
         hinted = not self.hints or not first or names[-1] in self.hints or self.listed
-        if not free and not (room and hinted):
+        if not free and not (fits and hinted):
             del self.arms[names]
             return None
-        new.add(program)
+        if not free:
+            new.add(program)
         return arm
 
     def _twin(self, arm: Arm) -> bool:

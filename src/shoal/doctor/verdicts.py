@@ -21,7 +21,7 @@ CURED, IMPROVES, NO_EFFECT, WORSE = "cured", "improves", "no effect", "worse"
 RECOVERED = 0.9
 """Share of the gap that a cure closes."""
 
-EQUIVALENT = 0.97
+EQUIVALENT = 0.95
 """Share of the gap from which on cures count as equivalent, and the smallest edit is chosen."""
 
 FEWEST = 3

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from shoal.data import builtin
 from shoal.arrays import Numbers
+from shoal.data import builtin
 from shoal.data.dataset import CLASSIFICATION, REGRESSION, Data
 from shoal.doctor.bench import sources
 

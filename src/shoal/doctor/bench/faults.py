@@ -6,8 +6,8 @@ those of the list of fault types in the benchmark's description; letters divide 
 
     curable     False where the fault destroys what no edit can bring back (wrong labels)
     honest      True where it harms the reported figure instead of the network (a leak)
-    reference   what the sick one is compared with, where that is not the base: with few or one-sided
-                rows, the best that can be done with these rows
+    reference   what the sick one is compared with, where that is not the base: with few rows or
+                one-sided ones, the best that can be done with these rows
 """
 
 from collections.abc import Callable
@@ -217,7 +217,7 @@ def _few_weighed(recipe: Recipe, data: Data, level: float) -> Pair:
 
 
 def _leaked(recipe: Recipe, data: Data, level: float) -> Pair:
-    """Validation rows copied from training, where labels are noisy and a wide network learns them."""
+    """Validation rows copied from training, where a wide network learns noisy labels by heart."""
     noisy = mangling.noisy_labels(data, 0.3)
     return recipe.replace(net=mlp([256], data.width)), mangling.leaked(noisy, level)
 

@@ -122,7 +122,7 @@ def _fixed(treatment: Treatment) -> Outcome | None:
 
 
 def against(treated: Sequence[Treatment], fixed: bool = False) -> float:
-    """p that a control cures as many as the doctor, paired by case; 1 where nothing was compared."""
+    """p that a control cures as many as the doctor, paired by case; 1 of no cases."""
     pairs = [(t.doctor, _fixed(t) if fixed else _random(t)) for t in treated]
     both = [(doctor.cured, other.cured) for doctor, other in pairs if other is not None]
     return paired([a for a, _ in both], [b for _, b in both])
