@@ -6,6 +6,7 @@ no single remedy beats that base by more than a tenth.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Labeller:
             found = self.keep(name, done)
         return found["scores"], found["refusal"]
 
-    def keep(self, name: str, done: Trained) -> dict[str, list[float]]:
+    def keep(self, name: str, done: Trained) -> dict[str, Any]:
         """Keep what was trained; written to disk now and then."""
         self.trained += 1
         entry = self.scores.put(name, done.scores, done.refusal)

@@ -33,7 +33,8 @@ from shoal.recipe import Recipe
 
 Pair = tuple[Recipe, Data]
 SEED = 5
-RAW = {"preparation.inputs": "none"}
+RAW: dict[str, Any] = {"preparation.inputs": "none"}
+RAW_TARGETS: dict[str, Any] = {"preparation.targets": "none"}
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ PROGRAMS: tuple[Program, ...] = (
             "a generated table"),
     Program("47932589", "inputs and targets of a line, not scaled", ("input_scale", "target_scale"),
             _with(lambda: _line(10.0), _recipe(mlp([16], 1), _MSE, SGD(0.01), 30, **RAW,
-                                               **{"preparation.targets": "none"})),
+                                               **RAW_TARGETS)),
             _with(lambda: _line(10.0), _recipe(mlp([16], 1), _MSE, SGD(0.01), 60))),
     Program("37213388", "2 epochs", ("too_few_epochs", *LOW),
             _with(lambda: load("tokens"), _recipe(BASES["tokens/attention"].recipe.net, _CE,
