@@ -24,8 +24,8 @@ MOST_ROWS = 600
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 WIDTHS = (0.3, 1.0, 3.0)
 TREES = 40
-WORST = -1.0
-"""The lowest R² that counts: a few rows far off should not decide a mean."""
+FAR = 100.0
+"""The largest square of an error that counts, in variances: few rows should not decide a mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +53,14 @@ class Baselines:
         models: all of them; may be empty where there are too few rows.
         chance: score of who does not look at the inputs, on the validation rows.
         t: targets of the training rows that they learned from.
+        carried: share of the best score above chance that is left when the numbers predicted must
+            pass through as few numbers as the narrowest layer has; 1 where that is no limit.
     """
 
     models: tuple[Baseline, ...]
     chance: float
     t: Numbers = field(default_factory=lambda: np.zeros(0))
+    carried: float = 1.0
 
     @property
     def best(self) -> Baseline | None:
@@ -69,8 +72,13 @@ class Baselines:
         return next((model for model in self.models if model.name == name), None)
 
 
-def baselines(rows: Rows) -> Baselines:
-    """The simple models of some rows."""
+def baselines(rows: Rows, rank: int | None = None) -> Baselines:
+    """The simple models of some rows.
+
+    Args:
+        rank: numbers that the predictions of a regression must pass through, as those of a network
+            with so narrow a layer: they are then projected on their first principal components.
+    """
     x, x_validation = rows.usual
     x, t = x[:MOST_ROWS], rows.t[:MOST_ROWS]
     chance = chance_score(rows)
@@ -79,11 +87,27 @@ def baselines(rows: Rows) -> Baselines:
     y = _columns(t, rows.classes if t.ndim == 1 else 0)
     found = [_linear(x, y, x_validation), _kernel(x, y, x_validation)]
     found.append(_trees(x, y, x_validation))
+    free = max(score(t, left, rows.spread) for left, _ in found)
+    carried = 1.0
+    if rank is not None and rows.task == "regression" and rank < y.shape[1]:
+        found = [_narrowed(left, seen, rows.spread, rank) for left, seen in found]
+        narrow = max(score(t, left, rows.spread) for left, _ in found)
+        carried = narrow / free if free > 0 else 1.0
     models = tuple(
-        Baseline(name, left, seen, score(t, left))
+        Baseline(name, left, seen, score(t, left, rows.spread))
         for name, (left, seen) in zip(("linear", "kernel", "trees"), found, strict=True)
     )
-    return Baselines(models, chance, t)
+    return Baselines(models, chance, t, carried)
+
+
+def _narrowed(left: Numbers, seen: Numbers, spread: Numbers, rank: int) -> tuple[Numbers, Numbers]:
+    """Predictions on their first principal components, columns weighed as the score does."""
+    units = np.where(spread > 0, np.sqrt(spread), 1.0)
+    mean = left.mean(axis=0)
+    _, _, axes = np.linalg.svd((left - mean) / units, full_matrices=False)
+    first = axes[:rank].T @ axes[:rank]
+    projected = [mean + ((found - mean) / units) @ first * units for found in (left, seen)]
+    return projected[0], projected[1]
 
 
 def chance_score(rows: Rows) -> float:
@@ -96,25 +120,27 @@ def chance_score(rows: Rows) -> float:
     return 0.0
 
 
-def score(t: Numbers, found: Numbers) -> float:
+def score(t: Numbers, found: Numbers, spread: Numbers) -> float:
     """Accuracy of the largest column for codes; share of right flags; R² of numbers."""
-    return float(np.mean(per_row(t, found))) if len(t) else float("nan")
+    return float(np.mean(per_row(t, found, spread))) if len(t) else float("nan")
 
 
-def per_row(t: Numbers, found: Numbers) -> Numbers:
-    """What each row adds to the score, (n,); its mean is the score."""
+def per_row(t: Numbers, found: Numbers, spread: Numbers) -> Numbers:
+    """What each row adds to the score, (n,); its mean is the score.
+
+    Args:
+        spread: (T,) variance of numbers; columns of 0 are left out.
+    """
     if t.ndim == 1:
         return (np.argmax(found, axis=-1) == t).astype(float)
     if np.isin(t, (0.0, 1.0)).all() and t.shape[1] > 1:
         return ((found > 0.5) == (t > 0.5)).mean(axis=1)
-    spread = t.var(axis=0)
     varies = spread > 0
     if not varies.any():
         return np.zeros(len(t))
     with np.errstate(all="ignore"):
         wrong = (t - found)[:, varies] ** 2 / spread[varies]
-    wrong = np.where(np.isfinite(wrong), wrong, 1e9)
-    return 1.0 - wrong.mean(axis=1)
+    return 1.0 - np.where(np.isfinite(wrong), np.minimum(wrong, FAR), FAR).mean(axis=1)
 
 
 def _columns(t: Numbers, classes: int) -> Numbers:
@@ -138,13 +164,15 @@ def _distances(a: Numbers, b: Numbers) -> Numbers:
     return np.maximum(squares, 0.0)
 
 
-def _ridge(near: Numbers, far: Numbers, y: Numbers) -> tuple[Numbers, Numbers, float]:
+def _ridge(
+    near: Numbers, far: Numbers, y: Numbers, penalties: tuple[float, ...] = PENALTIES
+) -> tuple[Numbers, Numbers, float]:
     """Left-out and validation values with the penalty that errs least on rows left out."""
     mean = y.mean(axis=0)
     s, u = np.linalg.eigh(near)
     s, projected = np.maximum(s, 0.0), u.T @ (y - mean)
     best: tuple[Numbers, Numbers, float] | None = None
-    for penalty in PENALTIES:
+    for penalty in penalties:
         shrunk = s / (s + penalty)
         held = np.minimum(1.0 - (u**2) @ shrunk, 1.0)
         errors = (y - mean - u @ (shrunk[:, None] * projected)) / np.maximum(held, 1e-3)[:, None]

@@ -5,6 +5,7 @@
     curves     the record                    signals    health of the layers, by epoch
     setting    rate, batch, epochs, ...      data       raw data
     order      targets in order of batches   modes      loss as in training, as for prediction
+    refusal    why there is no training      first_bad  (layer, words) of what is not finite
 
 Whoever gathers evidence, from a run here or from a loop elsewhere, fills in what there is; a rule
 that asks for what is missing does not apply.

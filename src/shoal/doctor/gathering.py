@@ -71,7 +71,7 @@ def of_run(run: Run) -> Evidence:
     found.known["curves"] = Lazy(
         lambda: _curves(History.of(run), _start(found), _guess(run.recipe, found.rows))
     )
-    found.known["level"] = Lazy(lambda: _careful(lambda: _level(run, found.rows)))
+    found.known["level"] = Lazy(lambda: _careful(lambda: _level(run, found)))
     found.known["signals"] = _signals(run.record)
     finite = Status.NOT_FINITE not in run.reasons
     if not finite:
@@ -130,7 +130,7 @@ def _start(found: Evidence) -> float:
 
 def _median(values: Numbers) -> Numbers:
     """Median over members in the epochs that at least one trained, (E,)."""
-    known = np.isfinite(values).any(axis=1)
+    known: Numbers = np.isfinite(values).any(axis=1)
     return np.array(
         [np.nanmedian(row) if k else np.nan for row, k in zip(values, known, strict=True)]
     )
@@ -146,14 +146,15 @@ def _guess(recipe: Recipe, rows: Rows) -> float:
     return float("nan")
 
 
-def _level(run: Run, rows: Rows) -> Level:
-    model, data = run.model, run.prepared.data
+def _level(run: Run, evidence: Evidence) -> Level:
+    model, data, rows = run.model, run.prepared.data, evidence.rows
+    rank = evidence.probe.narrowest if evidence.has("probe") else None
     predict = model.predict_proba if data.classes else model.predict
     found = []
     for chosen, t in zip(rows.chosen, (rows.t, rows.t_validation), strict=True):
         values = np.asarray(predict(data.rows(chosen)), dtype=np.float64)
         found.append(values if t.ndim == 1 else values.reshape(t.shape))
-    return Level(rows, found[0], found[1], baselines(rows))
+    return Level(rows, found[0], found[1], baselines(rows, rank))
 
 
 def _signals(record: Record) -> dict[str, dict[str, Numbers]] | None:

@@ -35,14 +35,18 @@ class Level:
     @cached_property
     def train(self) -> float:
         """Accuracy or R² on training rows."""
-        return float(np.mean(per_row(self.rows.t, self.found)))
+        return float(np.mean(per_row(self.rows.t, self.found, self.rows.spread)))
 
     @cached_property
     def validation(self) -> float:
         """Accuracy or R² on validation rows; NaN without any."""
         if not len(self.rows.t_validation):
             return float("nan")
-        return float(np.mean(per_row(self.rows.t_validation, self.found_validation)))
+        return float(np.mean(self._rows_validation))
+
+    @cached_property
+    def _rows_validation(self) -> Numbers:
+        return per_row(self.rows.t_validation, self.found_validation, self.rows.spread)
 
     @property
     def chance(self) -> float:
@@ -59,7 +63,7 @@ class Level:
         best = self.baselines.best
         if best is None or not len(self.rows.t_validation):
             return self.chance, None
-        each = per_row(self.rows.t_validation, best.validation)
+        each = per_row(self.rows.t_validation, best.validation, self.rows.spread)
         return float(np.mean(each)), each
 
     @cached_property
@@ -76,7 +80,7 @@ class Level:
         each = self._yardstick[1]
         if each is None or len(each) < 2:
             return 1.0
-        lead = np.clip(each - per_row(self.rows.t_validation, self.found_validation), -50, 50)
+        lead = np.clip(each - self._rows_validation, -50, 50)
         spread = lead.std() / math.sqrt(len(lead))
         z = lead.mean() / spread if spread > 0 else math.copysign(9.0, lead.mean())
         return 0.5 * math.erfc(z / math.sqrt(2.0)) if lead.any() else 1.0
@@ -109,6 +113,15 @@ class Level:
             return 0.0
         span = best.score - self._chance_left_out
         return (best.score - self.train) / span if span > 0 else 0.0
+
+    @cached_property
+    def shortfall(self) -> float:
+        """The lead of the simple model on training rows left out over the network on validation."""
+        best = self.baselines.best
+        span = best.score - self._chance_left_out if best is not None else 0.0
+        if best is None or span <= 0 or not math.isfinite(self.validation):
+            return 0.0
+        return (best.score - self.validation) / span
 
     @cached_property
     def overfit(self) -> float:

@@ -94,6 +94,12 @@ class Probe:
         return tuple(layer for layer in self.layers if layer.decays)
 
     @property
+    def narrowest(self) -> int | None:
+        """The fewest numbers that one example is between two layers; None for a single layer."""
+        sizes = [int(np.prod(layer.outputs.shape[1:])) for layer in self.layers[:-1]]
+        return min(sizes, default=None)
+
+    @property
     def finite(self) -> bool:
         """Whether the loss of every example is a finite number."""
         return bool(np.isfinite(self.losses).all())
@@ -227,8 +233,8 @@ def two_modes(
     with jax.enable_x64(recipe.precision == "float64"):
         x, t = prepared.encoded(rows, recipe.dtype)
         as_trained = _run(recipe, parameters, statistics, x, t)["losses"]
-        z, _ = recipe.body.apply(parameters, statistics, x, Mode(training=False))
-        predicted = recipe.loss.per_example(z.astype(x.dtype), t)
+        z, _ = recipe.body.apply(parameters, statistics, jnp.asarray(x), Mode(training=False))
+        predicted = recipe.loss.per_example(z.astype(x.dtype), jnp.asarray(t))
         return float(np.mean(as_trained)), float(np.mean(predicted))
 
 

@@ -47,6 +47,16 @@ class Rows:
         scaled = [(x[:, kept] - shift[kept]) / spread[kept] for x in (self.x, self.x_validation)]
         return scaled[0], np.clip(scaled[1], -1e3, 1e3)
 
+    @cached_property
+    def spread(self) -> Numbers:
+        """(T,) variance of the targets of both splits together; 0 where a column hardly varies."""
+        every = np.concatenate([self.t, self.t_validation]).reshape(-1, *self.t.shape[1:])
+        if every.ndim == 1:
+            return np.ones(1)
+        # A column that is constant but for few rows would make R² the luck of those rows.
+        found = np.minimum(every.var(axis=0), 4.0 * self.t.var(axis=0))
+        return np.where(found > 1e-12 * np.maximum((every**2).mean(axis=0), 1e-300), found, 0.0)
+
     @property
     def finite(self) -> bool:
         """Whether every input is a finite number."""

@@ -1,5 +1,7 @@
 """Rules about regularisation, epochs and batches, and the symptoms that nothing above explains."""
 
+from typing import Any
+
 import numpy as np
 
 from shoal.doctor.evidence import Evidence
@@ -14,7 +16,10 @@ def too_much_regularisation(e: Evidence) -> Measured | None:
     if e.has("level") and not underfits(e, 0.03):
         return None
     every = [inner for layer in e.recipe.net.layers for inner in layer.every()]
-    rate = max((float(layer.rate) for layer in every if layer.kind in DROPPING), default=0.0)
+    rate = max(
+        (float(getattr(layer, "rate", 0.0)) for layer in every if layer.kind in DROPPING),
+        default=0.0,
+    )
     found = [(rate / 0.5, f"dropout drops {rate:.0%} of the numbers", "no_dropout less_dropout")]
     found.append(
         (_penalty(e) / 0.3, f"the penalty is {_penalty(e):.0%} of the objective", "no_l2 less_l2")
@@ -79,7 +84,7 @@ def batch_too_large(e: Evidence) -> Measured | None:
         error = e.refusal
         if error.thing != "Recipe(batch_size)":
             return None
-        words = {"batch": error.got, "rows": error.required.split()[3]}
+        words: dict[str, Any] = {"batch": error.got, "rows": error.required.split()[3]}
         return Measured(0.0, "batch_size", words=words, sure=True)
     if e.setting.batch < 64 or (e.has("level") and not underfits(e, 0.02)):
         return None

@@ -11,7 +11,7 @@ SLOW_KINDS = ("SGD", "AdaDelta", "AdaGrad", "GradientDescent", "Rprop", "EMAMome
 
 
 def first_ratio(e: Evidence) -> float:
-    """|update| / |weights| of a typical layer that the first steps make, foreseen from the probe."""
+    """|update| / |weights| of a typical layer that first steps make, foreseen from the probe."""
     ratios = []
     for layer in e.probe.learning:
         size = sum(layer.weights[path].size for path in layer.decays)
@@ -102,13 +102,13 @@ def clipping(e: Evidence) -> Measured | None:
     if clip is None or e.setting.adaptive:
         return None
     norm = float(np.nanmedian(e.curves.series("gradient_norm")))
-    limit = clip.limit
+    limit = set_to = float(getattr(clip, "limit", np.inf))
     if isinstance(clip, ClipByValue) and e.has("probe"):
         limit = limit * float(
             np.sqrt(sum(w.size for s in e.probe.layers for w in s.weights.values()))
         )
     kind = "norm" if isinstance(clip, ClipByNorm) else "value"
-    words = {"norm": norm, "limit": clip.limit, "kind": kind}
+    words = {"norm": norm, "limit": set_to, "kind": kind}
     return Measured(norm / limit, "clip", words=words)
 
 
@@ -147,7 +147,7 @@ def not_finite(e: Evidence) -> Measured | None:
         if e.probe.finite:
             return None
         return Measured(1.0, bad_layer(e), words={"what": "before the first step"})
-    place = e.known.get("first_bad") or ("", "")
+    place = e.get("first_bad") if e.has("first_bad") else ("", "")
     words = {"what": f"in epoch {e.curves.epochs + 1}{', ' + place[1] if place[1] else ''}"}
     return Measured(1.0, place[0], e.curves.epochs + 1, words, sure=True)
 

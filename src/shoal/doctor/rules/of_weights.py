@@ -101,8 +101,16 @@ def _activations(e: Evidence, sides: tuple[str, ...]) -> list[Seen]:
     return [s for s in layers if getattr(getattr(s.layer, "facts", None), "saturates", "") in sides]
 
 
+def _equal(e: Evidence) -> bool:
+    """Whether units begin equal, which explains everything else about them."""
+    found = symmetric_init(e) if e.has("probe") else None
+    return found is not None and found.value > 0
+
+
 def dead_relu(e: Evidence) -> Measured | None:
     """Largest share of units of a rectifying layer that never wake up."""
+    if _equal(e):
+        return None
     worst, where, epoch = _by_signal(e, "dead", _not_rectifiers(e))
     if e.has("probe"):
         for seen in _activations(e, ("left",)):
@@ -124,6 +132,8 @@ def _not_rectifiers(e: Evidence) -> tuple[str, ...]:
 
 def saturation(e: Evidence) -> Measured | None:
     """Largest share of outputs of a bounded activation that lie at its ends."""
+    if _equal(e):
+        return None
     last = (e.probe.layers[-1].name,) if e.has("probe") and e.probe.layers else ()
     worst, where, epoch = _by_signal(e, "saturated", last)
     if e.has("probe"):
@@ -161,14 +171,14 @@ def dead_share(e: Evidence) -> float:
 
 RULES = (
     Rule("symmetric_init", "init", ("probe",), symmetric_init, 1,
-         "All units of {count} hidden layers ({names}) begin equal, and equal units learn the same.",
+         "Units of {count} hidden layers ({names}) begin equal, and equal units learn the same.",
          "Rumelhart, Hinton and Williams 1986: weights must be drawn to break the symmetry.",
          ("usual_init",)),
     Rule("bad_init_scale", "init", ("probe",), bad_init_scale, 3.5,
          "Initial {what}; about 1 to 1.4 keeps the variance of signals.",
          "Glorot and Bengio 2010; He et al. 2015; the factor by own measurement.",
          ("usual_init", "batch_norm", "layer_norm")),
-    Rule("exploding_gradients", "init", ("probe",), exploding_gradients, 100,
+    Rule("exploding_gradients", "init", ("probe",), exploding_gradients, 20,
          "Outputs of layers grow from {first:.2g} to {last:.2g} through the depth, or gradients as "
          "much on the way back.",
          "Own measure by depth; AutoTrainer asks for a ratio of gradients of 70.",

@@ -14,3 +14,18 @@ ALL: tuple[Rule, ...] = (
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in ALL}
 """By id."""
+
+HEADER = "| rule | group | measures | counts | alarms | threshold from |\n|---|---|---|---|---|---|"
+
+
+def as_markdown() -> str:
+    """The table as the documents show it."""
+    lines = [HEADER]
+    for rule in ALL:
+        what = (rule.measure.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        side = "at most" if rule.below else "from"
+        group = f"{rule.group}, symptom" if rule.symptom else rule.group
+        cells = (f"`{rule.id}`", group, what.replace("|", "\\|"), f"{side} {rule.threshold:g}",
+                 rule.alarms, rule.source.rstrip("."))  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
