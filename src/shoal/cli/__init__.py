@@ -41,7 +41,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    demo, fit, tune, diagnose, cure, summary, predict, explain, show, gradcheck, plot, report,
+    demo, fit, tune, summary, predict, diagnose, cure, explain, show, gradcheck, plot, report,
     doctor_bench,
 )  # fmt: skip
 for command in COMMANDS:

@@ -93,6 +93,7 @@ class Arena:
         self._prepared: dict[Any, Prepared] = {}
         self._kept: list[Data] = []  # so that no id is given to other data
         self._draws: dict[Any, Any] = {}
+        self._slots: dict[Any, int] = {}
         self._compiled = COMPILED["chunk"]
 
     @property
@@ -161,15 +162,21 @@ class Arena:
         key = self._pool_key(forks[0])
         if key not in self._pools:
             first = forks[0]
+            program = self.program(first.recipe, first.data)
+            if program not in self._slots:
+                self._slots[program] = self._room(first, len(forks))
             self._pools[key] = Pool(
                 self.common(first.recipe),
                 self.prepared(first.recipe, first.data),
-                self._slots(len(forks)),
+                self._slots[program],
                 self.settings or usual_settings(first.recipe, first.data),
             )
         return self._pools[key]
 
-    def _slots(self, forks: int) -> int:
+    def _room(self, first: Fork, forks: int) -> int:
+        """Slots for a program: all there may be for that of the sick recipe, which most share."""
+        if self.common(first.recipe).signature == self.common(self.sick).signature:
+            forks = max(forks, MOST_SLOTS["cpu"])
         given = self.settings.devices if self.settings else None
         devices = given if given is not None else jax.devices()
         return even(min(forks, MOST_SLOTS.get(devices[0].platform, 128)), len(devices))

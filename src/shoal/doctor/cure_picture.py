@@ -108,8 +108,10 @@ def _bars(axes: Any, info: CureInfo, metric: str) -> None:
     ]
     for quality, row, half in errors:
         axes.errorbar(quality, row, xerr=half, color="black", capsize=2, lw=1)
+    beside = axes.get_yaxis_transform()
     for row, (quality, verdict) in enumerate(zip(info.qualities, info.verdicts, strict=True)):
-        axes.text(low, row, f" {quality:.3g}  {verdict}", va="center", size=7.5, color="white")
+        said = f"{quality:.3g}  {verdict}"
+        axes.text(1.01, row, said, va="center", size=8, transform=beside)
     axes.set_yticks(rows, info.labels, size=8)
     axes.invert_yaxis()
     _levels(axes.axvline, info)

@@ -19,6 +19,7 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.doctor.arena import Arena, each_seed
+from shoal.doctor.diagnosing import diagnose
 from shoal.doctor.finding import Diagnosis
 from shoal.doctor.ground import Ground, ground
 from shoal.doctor.race import Arm, Race
@@ -61,8 +62,8 @@ def cure(
     Args:
         recipe: the sick training. It need not be one that can be run.
         data: ``Data``, or (inputs, targets).
-        diagnosis: says which remedies to try first; None for the order of the table.
-        remedies: the only ones to try, by name; None for all that apply.
+        diagnosis: says which remedies to try first; None to diagnose.
+        remedies: the only ones to try, by name; None for all that apply. Nothing is diagnosed then.
         seeds: with which finalists are compared, and as many fresh ones for the proof, >= 3.
         show: progress, as for ``fit``.
         settings: of the pools, as for ``fit``.
@@ -80,6 +81,8 @@ def cure(
     judged = ground(recipe, given)
     line: Progress
     with progress(show) as line:
+        if diagnosis is None and remedies is None:
+            diagnosis = _diagnosed(recipe, given, line)
         race = _race(recipe, judged.data, diagnosis, remedies, settings, line)
         race.run()
         found = _finish(race, seeds, line)
@@ -111,6 +114,16 @@ def _check(recipe: Any, remedies: Sequence[str] | None, seeds: int) -> None:
         )
 
 
+def _diagnosed(recipe: Recipe, data: Data, line: Progress) -> Diagnosis | None:
+    """The diagnosis; None where no rule says why the recipe cannot be trained."""
+    try:
+        found = diagnose(recipe, data)
+    except ShoalError:
+        return None
+    line.say(str(found))
+    return found
+
+
 def _race(
     recipe: Recipe,
     data: Data,
@@ -123,7 +136,7 @@ def _race(
     metrics = metrics_of(recipe, data.task)
     arena = Arena(recipe, metrics, settings, standing.trained)
     prepared = arena.prepared(*_runnable(recipe, data))
-    hints = diagnosis.remedies if diagnosis is not None else ()
+    hints = diagnosis.remedies if diagnosis is not None and not diagnosis.healthy else ()
     return Race(arena, recipe, data, scale(prepared, metrics), hints, remedies, standing.say)
 
 
@@ -180,8 +193,9 @@ def _finalists(race: Race) -> list[Arm]:
     if not found:
         return []
     best = set(found[0].names)
-    fewer = [arm for arm in race.arms.values() if arm.forks and set(arm.names) < best]
-    return [*found, *(arm for arm in fewer if arm.names and arm not in found)]
+    fewer = race.reduce(found[0])
+    fewer += [arm for arm in race.arms.values() if arm.forks and set(arm.names) < best]
+    return [*found, *(arm for arm in dict.fromkeys(fewer) if arm.names and arm not in found)]
 
 
 def _before(race: Race, seeds: int) -> Numbers:
@@ -299,7 +313,7 @@ def _result(
     arm: Arm,
     proof: Proof | None,
 ) -> Cure:
-    edited = _edited(recipe, data, arm.names)
+    edited = _edited(recipe, data, (*judged.repairs, *arm.names))
     cures = smallest_first(trials) if arm.names else []
     top = max((trial.gain.mean for trial in cures), default=0.0)
     even = [trial.names for trial in cures if trial.gain.mean >= EQUIVALENT * top]
@@ -316,6 +330,7 @@ def _result(
         proof=proof if arm.names else None,
         summary=_summary(race, trials, arm, proof),
         notes=judged.notes,
+        repairs=judged.repairs,
         scale=race.scale,
         run=run,
         programs=race.arena.compilations,

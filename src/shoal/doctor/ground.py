@@ -23,10 +23,12 @@ class Ground(NamedTuple):
     Attributes:
         data: with splits of its own where something had to be set aside, else as given.
         notes: what was set aside, as sentences.
+        repairs: remedies of the data that cannot be judged by a score, as the score was wrong.
     """
 
     data: Data
     notes: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
 
 def ground(recipe: Recipe, data: Data) -> Ground:
@@ -40,7 +42,8 @@ def ground(recipe: Recipe, data: Data) -> Ground:
     for part, rows in enumerate(parts):
         codes[rows] = part
     explicit = replace(data, parts=codes)
-    notes = []
+    notes: list[str] = []
+    repairs: tuple[str, ...] = ()
     for name, text in (
         ("drop_nan_rows", "rows with NaN or infinity"),
         ("repair_labels", "rows whose label is no class"),
@@ -52,12 +55,12 @@ def ground(recipe: Recipe, data: Data) -> Ground:
         before, after = (
             int((d.parts == 1).sum()) for d in (explicit, repaired[1]) if d.parts is not None
         )
-        explicit = repaired[1]
+        explicit, repairs = repaired[1], ("split_again",)
         notes.append(
             f"rows were in two splits at once: {after} rows judge instead of {before}, none of "
             "which is trained on"
         )
-    return Ground(explicit, tuple(notes)) if notes else Ground(data)
+    return Ground(explicit, tuple(notes), repairs) if notes else Ground(data)
 
 
 def _set_aside(name: str, recipe: Recipe, data: Data) -> tuple[Data, int]:

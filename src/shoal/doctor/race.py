@@ -26,8 +26,8 @@ SCREENING = 2
 HALF, KEPT = 0.5, 4
 """Share of the epochs after which arms are given up, and how many always stay."""
 
-MOST_NEW, MOST_PROGRAMS = 4, 12
-"""Programs that one round, and the whole race, may compile."""
+FIRST_NEW, MOST_NEW, MOST_PROGRAMS = 2, 4, 12
+"""Programs that the first round of a diagnosis, any other, and the whole race may compile."""
 
 DEEPEST = 3
 """Remedies that are combined."""
@@ -125,12 +125,13 @@ class Race:
     ) -> None:
         self.arena, self.scale, self.told = arena, scale, told
         names = tuple(REMEDIES) if allowed is None else tuple(dict.fromkeys(allowed))
-        self.hints = tuple(name for name in dict.fromkeys(hints) if name in names)
+        self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
+        known = [name for name in dict.fromkeys(hints) if name in names]
+        self.hints = tuple(name for name in known if self.pair((name,)) is not None)
         others = [name for name in names if name not in self.hints]
         others.sort(key=lambda name: FIRST.index(name) if name in FIRST else -1)
         self.names = (*self.hints, *others)
         self.listed = allowed is not None
-        self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
         self.arms: dict[tuple[str, ...], Arm] = {}
         self.programs: set[object] = set()
         self.sick = self._arm(())
@@ -204,22 +205,24 @@ class Race:
         base, first = self.best, True
         while True:
             near = not first and self.enough(base, NEARLY) and not self.listed
-            tried = self._round(base, first, 0 if near else MOST_NEW)
+            most = FIRST_NEW if first and self.hints and not self.listed else MOST_NEW
+            tried = self._round(base, first, 0 if near else most)
             better = self.best
             if self.enough(better) or len(better.names) >= DEEPEST:
                 return
-            if better is base and (near or not tried):
+            if better is base and (near or not (tried or first)):
                 return
             first, base = False, better
 
     def _round(self, base: Arm, first: bool, room: int) -> list[Arm]:
         """The next remedies on top of an arm that is not beaten yet."""
         wanted = [(*base.names, name) for name in self.names if self._goes(base, name)]
-        if first:
-            wanted = [*self._together(), *wanted]
+        if first and self.hints:
+            known = len(wanted) if self.listed else len(self.hints)
+            wanted = [wanted[0], *self._together(), *wanted[1:known]]
         arms, new = [], set[object]()
         for names in wanted:
-            arm = self._wanted(names, new, first, room)
+            arm = self._wanted(names, new, room)
             if arm is not None:
                 arms.append(arm)
         self.programs |= new
@@ -239,9 +242,7 @@ class Race:
         chosen = [name for name in self.hints if name in groups.values()]
         return [tuple(chosen[:n]) for n in (2, 3) if len(chosen) >= n]
 
-    def _wanted(
-        self, names: tuple[str, ...], new: set[object], first: bool, room: int
-    ) -> Arm | None:
+    def _wanted(self, names: tuple[str, ...], new: set[object], room: int) -> Arm | None:
         """An arm for these remedies, unless it was made, does nothing, or costs too much now."""
         if names in self.arms or self.pair(names) is None:
             return None
@@ -251,8 +252,7 @@ class Race:
         program = self.arena.program(arm.recipe, arm.data)
         free = program in self.programs or program in new
         fits = len(new) < room and len(self.programs) + len(new) < MOST_PROGRAMS
-        hinted = not self.hints or not first or names[-1] in self.hints or self.listed
-        if not free and not (fits and hinted):
+        if not free and not fits:
             del self.arms[names]
             return None
         if not free:
@@ -280,6 +280,16 @@ class Race:
             arm.forks += each_seed(arm.recipe, arm.data, have, max(0, seeds - have))
         forks = [fork for arm in arms for fork in arm.forks]
         self.arena.advance(forks, lambda fork: max(1, round(share * fork.recipe.epochs)))
+
+    def reduce(self, arm: Arm) -> list[Arm]:
+        """The arms of all remedies of an arm but one, as far as they can be made."""
+        found = []
+        for left_out in arm.names if len(arm.names) > 1 else ():
+            names = tuple(name for name in arm.names if name != left_out)
+            if names not in self.arms and self.pair(names) is not None:
+                self._arm(names)
+            found += [self.arms[names]] if names in self.arms else []
+        return [one for one in found if not one.reason]
 
     def complete(self, arms: Sequence[Arm], seeds: int) -> None:
         """Train arms to their end with so many seeds."""

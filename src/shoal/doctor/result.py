@@ -76,7 +76,8 @@ class Cure:
         equivalent: remedies that cure as well, the smallest edit first.
         proof: with fresh seeds; None where nothing was taken.
         summary: in one line.
-        notes: about data that had to be set aside to judge anything.
+        notes: about data that had to be set aside to judge anything; repairs: remedies of the
+            data that are part of the edit for that reason, whatever scores say.
         scale: of qualities.
         run: of the cured recipe, as ``fit`` gives it.
         programs: compiled for training; seconds: in all.
@@ -93,6 +94,7 @@ class Cure:
     proof: Proof | None
     summary: str
     notes: tuple[str, ...]
+    repairs: tuple[str, ...]
     scale: Scale
     run: Run | None
     programs: int
@@ -112,8 +114,6 @@ class Cure:
     @property
     def changes(self) -> str:
         """What to edit, a line for each change; "" for nothing."""
-        if not self.names:
-            return ""
         return changes((self.sick, self.data), (self.recipe, self.cured_data))
 
     @property
@@ -133,8 +133,9 @@ class Cure:
     def text(self) -> str:
         """Summary, edits, proof, equivalent cures and the table."""
         lines = [self.summary, *self.notes]
-        if self.names:
+        if self.changes:
             lines += ["", "edit:", *(f"    {line}" for line in self.changes.split("\n"))]
+        if self.names:
             lines += ["", *self._proof(), *self._equivalent()]
         return "\n".join([*lines, "", self.table])
 
@@ -143,7 +144,7 @@ class Cure:
         found, metric = self.proof, self.scale.metric
         lines = [
             f"proof, {found.gain.seeds} fresh seeds: {metric} {found.before:.4g} -> "
-            f"{found.after:.4g} ({found.gain}); new seeds alone {found.new_seed:+.3g}"
+            f"{found.after:.4g} ({found.gain}); new seeds alone {found.new_seed:+.3f}"
         ]
         if found.test_after == found.test_after:
             lines.append(

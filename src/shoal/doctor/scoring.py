@@ -5,9 +5,8 @@ means the same for every recipe: accuracy for classes, R² for values (or the re
 and for equal accuracies the logarithmic loss. Quality is that metric with larger as better.
 
     floor    what it is without any learning: the commonest class, the mean of the targets
-    simple   what a simple model reaches: kernel ridge regression with a Gaussian kernel on
-             standardised inputs (Saunders, Gammerman and Vovk 1998). It needs no training and
-             says how much there is to learn, whatever the network is.
+    simple   what a simple model reaches that needs no network (see ``baselines``): it says how much
+             there is to learn, whatever the network is
 """
 
 from typing import NamedTuple
@@ -15,22 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.data.dataset import CLASSIFICATION, MULTILABEL, REGRESSION
-from shoal.data.preparation import Prepared, variance
+from shoal.data.dataset import MULTILABEL, REGRESSION
+from shoal.data.preparation import Prepared
+from shoal.doctor.baselines import baselines
+from shoal.doctor.rows import Rows, rows_of
 from shoal.metrics import R2, Accuracy, LogLoss, Metric
 from shoal.recipe import Recipe
 
 LOWEST_R2 = -1.0
 """R² below this is taken for it: how much worse than a constant does not matter."""
-
-MOST_ROWS = 700
-"""Training rows of the simple model, every n-th where there are more: nine systems of that many
-equations take a tenth of a second."""
-
-WIDTHS = (0.1, 0.3, 1.0)
-"""Of the kernel, in units of 1 / number of features."""
-
-RIDGES = (1e-3, 1e-1, 3.0)
 
 
 class Scale(NamedTuple):
@@ -77,8 +69,7 @@ def scale(prepared: Prepared, metrics: tuple[Metric, ...]) -> Scale:
     sign = 1.0 if main.greater_is_better else -1.0
     if not isinstance(main, Accuracy | R2):
         return Scale(main.name, sign, float("nan"), float("nan"), rows, exact)
-    simple = simple_quality(prepared)
-    return Scale(main.name, sign, floor(prepared), simple, rows, exact)
+    return Scale(main.name, sign, floor(prepared), simple_quality(prepared), rows, exact)
 
 
 def floor(prepared: Prepared) -> float:
@@ -93,64 +84,21 @@ def floor(prepared: Prepared) -> float:
 
 
 def simple_quality(prepared: Prepared) -> float:
-    """Accuracy or R² of the best of a few kernel ridge regressions on validation; NaN for none."""
-    data, parts = prepared.data, prepared.parts
-    train, held = parts.train[:: max(1, -(-len(parts.train) // MOST_ROWS))], parts.validation
-    x, v = _standard(prepared, train, held)
-    y = _targets(prepared, train)
-    good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
-    if good.sum() < 2 or not np.isfinite(v).all():
+    """Accuracy or R² on validation of the best simple model; NaN for none."""
+    rows = rows_of(prepared)
+    best = baselines(rows).best
+    if best is None or not len(rows.t_validation):
         return float("nan")
-    x, y = x[good], y[good]
-    squares = _squares(x, x), _squares(v, x)
-    found = [
-        _judge(prepared, held, guess)
-        for width in WIDTHS
-        for guess in _ridges(squares, y, width / x.shape[1])
-    ]
-    return max(found) if data.task != REGRESSION else max(max(found), LOWEST_R2)
+    return max(_score(rows, best.validation), LOWEST_R2)
 
 
-def _standard(prepared: Prepared, train: Numbers, held: Numbers) -> tuple[Numbers, Numbers]:
-    """Encoded inputs, flat, brought to mean 0 and spread 1 of the finite training rows."""
-    blocks = [prepared.inputs.encode(prepared.data.rows(rows)) for rows in (train, held)]
-    x, v = (block.reshape(len(block), -1).astype(np.float64) for block in blocks)
-    known = x[np.isfinite(x).all(axis=1)]
-    if not len(known):
-        return x, v
-    spread = known.std(axis=0)
-    spread = np.where(spread > 1e-12, spread, 1.0)
-    return (x - known.mean(axis=0)) / spread, (v - known.mean(axis=0)) / spread
-
-
-def _targets(prepared: Prepared, rows: Numbers) -> Numbers:
-    data = prepared.data
-    if data.task == CLASSIFICATION:
-        return np.eye(len(data.classes))[np.clip(data.targets[rows], 0, len(data.classes) - 1)]
-    return data.targets[rows].astype(np.float64)
-
-
-def _squares(a: Numbers, b: Numbers) -> Numbers:
-    """Squared distances, (n, m)."""
-    lengths = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
-    found: Numbers = np.maximum(lengths - 2.0 * a @ b.T, 0.0)
-    return found
-
-
-def _ridges(squares: tuple[Numbers, Numbers], y: Numbers, gamma: float) -> list[Numbers]:
-    """Predictions on validation for each ridge: K_v (K + ridge I)^-1 (y - mean) + mean."""
-    kernel, across = (np.exp(-gamma * d) for d in squares)
-    mean, one = y.mean(axis=0), np.eye(len(y))
-    return [across @ np.linalg.solve(kernel + ridge * one, y - mean) + mean for ridge in RIDGES]
-
-
-def _judge(prepared: Prepared, held: Numbers, guess: Numbers) -> float:
-    data = prepared.data
-    t = data.targets[held]
-    if data.task == CLASSIFICATION:
-        return float(np.mean(guess.argmax(axis=1) == t))
-    if data.task == MULTILABEL:
-        return float(np.mean((guess > 0.5) == (t > 0.5)))
-    spread = variance(t, None)
-    errors = ((guess - t) ** 2).mean(axis=0)
+def _score(rows: Rows, found: Numbers) -> float:
+    """What the metric gives for predictions of the validation rows."""
+    t = rows.t_validation
+    if t.ndim == 1:
+        return float(np.mean(found.argmax(axis=-1) == t))
+    if rows.task == MULTILABEL:
+        return float(np.mean((found > 0.5) == (t > 0.5)))
+    spread = t.var(axis=0)
+    errors = ((found - t) ** 2).mean(axis=0)
     return float(np.mean(1.0 - errors / np.where(spread > 0, spread, 1.0)))

@@ -78,11 +78,16 @@ def deep(depth: int, width: int, classes: int) -> Net:
 
 
 def _base(
-    data: str, architecture: str, net: Net, rate: float = 3e-3, epochs: int = 60, batch: int = 32
+    data: str,
+    architecture: str,
+    net: Net,
+    rate: float = 3e-3,
+    epochs: int = 60,
+    l2: float | None = None,
 ) -> Base:
     loss = "mse" if data in NUMBERS else "cross_entropy"
     name = f"{data}/{architecture}"
-    recipe = Recipe(net, loss, Adam(rate), batch_size=batch, epochs=epochs, name=name)
+    recipe = Recipe(net, loss, Adam(rate), batch_size=32, epochs=epochs, l2=l2, name=name)
     return Base(name, data, architecture, recipe)
 
 
@@ -97,7 +102,7 @@ BASES = {
         _base("breast_cancer", "mlp", mlp([32], 2)),
         _base("circles", "mlp", mlp([32, 32], 2), 1e-2),
         _base("moons", "mlp", mlp([32, 32], 2), 1e-2),
-        _base("friedman", "mlp", mlp([32, 32], 1)),
+        _base("friedman", "mlp", mlp([32, 32], 1), l2=1.0),
         _base("digit_images", "cnn", cnn(10), epochs=30),
         _base("digit_rows", "gru", gru(10), 1e-2, epochs=40),
         _base("digit_rows", "attention", attention(10), epochs=40),
