@@ -202,6 +202,20 @@ def test_a_tiny_benchmark_from_the_command_line(tmp_path, monkeypatch):
     assert (tmp_path / "scores.json").read_text() == scores
 
 
+def test_a_doctor_that_is_refused_has_said_nothing(monkeypatch):
+    from shoal.doctor.bench import judging
+    from shoal.doctor.bench.training import Trained
+    from shoal.errors import DataError
+
+    def refuse(*_):
+        raise DataError("rows", required="numbers", got="nan", remedy="remove them")
+
+    monkeypatch.setattr(judging, "diagnose", refuse)
+    found, _ = judging.ask(a_case(FAULT), Trained((), (0.3,), "refused"))
+    assert found.healthy
+    assert "nan" in found.reading
+
+
 def test_the_halves_are_chosen_by_flags():
     assert {c.half for c in bench.chosen(held_out=True)} == {"B"}
     assert {c.sort for c in bench.chosen(programs=True)} == {PROGRAM}

@@ -14,6 +14,7 @@ from shoal.doctor.bench.labelling import Label, Labeller
 from shoal.doctor.bench.training import Trained, train
 from shoal.doctor.diagnosing import diagnose
 from shoal.doctor.finding import Diagnosis
+from shoal.errors import ShoalError
 
 FIRST = 3
 
@@ -80,7 +81,13 @@ def judge(case: Case, labeller: Labeller) -> Judgement:
 
 
 def ask(case: Case, done: Trained) -> tuple[Diagnosis, float]:
-    """The diagnosis of the first run, or of the recipe where it was refused, and its seconds."""
+    """The diagnosis of the first run, or of the recipe where it was refused, and its seconds.
+
+    A doctor that is refused too has said nothing: the error is kept as its reading.
+    """
     began = time.perf_counter()
-    found = diagnose(done.runs[0]) if done.runs else diagnose(*case.make())
+    try:
+        found = diagnose(done.runs[0]) if done.runs else diagnose(*case.make())
+    except ShoalError as error:
+        found = Diagnosis((), reading=str(error))
     return found, time.perf_counter() - began
