@@ -112,7 +112,7 @@ def doctor_bench(
     Args:
         held_out: half B, on which nothing was tuned; else half A.
         programs: only the real programs of the half.
-        quick: a handful of cases, five seeds, one cure: to see that it runs.
+        quick: a handful of cases, five seeds, one cure, no controls: to see that it runs.
         folder: where scores are kept and results go; None for none.
         cures: how many harmful cases to treat, chosen evenly; None for all, 0 for none.
         certified: whether every base is tried with every single remedy.
@@ -132,7 +132,7 @@ def doctor_bench(
     beaten = _certify(cases, labeller, say) if certified and not (quick or programs) else {}
     labeller.scores.save()
     wanted = QUICK_CURES if quick and cures is None else cures
-    treated = _treat(judged, wanted, say)
+    treated = _treat(judged, wanted, not quick, say)
     half = "A and B" if quick else "B" if held_out else "A"
     found = Results(half, judged, treated, beaten, time.monotonic() - began)
     if where is not None:
@@ -162,12 +162,14 @@ def _certify(cases: Sequence[Case], labeller: Labeller, say: Say) -> dict[str, d
     return beaten
 
 
-def _treat(judged: Sequence[Judgement], most: int | None, say: Say) -> tuple[Treatment, ...]:
+def _treat(
+    judged: Sequence[Judgement], most: int | None, compare: bool, say: Say
+) -> tuple[Treatment, ...]:
     sick = [j for j in judged if j.label.harmful and j.label.case.sort != HEALTHY]
     some = sick if most is None else evenly(sick, most)
     found = []
     for place, judgement in enumerate(some, 1):
-        found.append(treat(judgement))
+        found.append(treat(judgement, compare))
         doctor = found[-1].doctor
         say(
             f"cure {place}/{len(some)} {judgement.label.case.name}: recovered "

@@ -14,7 +14,7 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
-from shoal.doctor.bench.training import value
+from shoal.doctor.bench.training import TOGETHER, value
 from shoal.doctor.remedies import REMEDIES
 from shoal.errors import ShoalError
 from shoal.recipe import Recipe
@@ -70,7 +70,7 @@ def _validation(arm: Pair) -> float:
     recipe, data = arm
     recipes = [recipe.replace(seed=recipe.seed + k) for k in range(SEEDS)]
     try:
-        runs = fit_many(recipes, data, show=False)
+        runs = fit_many(recipes, data, show=False, settings=TOGETHER)
     except ShoalError:
         return -np.inf
     return float(np.mean([value(run, "validation") for run in runs]))
