@@ -131,13 +131,17 @@ def doctor_bench(
     judged = _judge(cases, labeller, say)
     beaten = _certify(cases, labeller, say) if certified and not (quick or programs) else {}
     labeller.scores.save()
-    wanted = QUICK_CURES if quick and cures is None else cures
-    treated = _treat(judged, wanted, not quick, say)
     half = "A and B" if quick else "B" if held_out else "A"
-    found = Results(half, judged, treated, beaten, time.monotonic() - began)
-    if where is not None:
-        _write(found, where)
-    return found
+
+    def kept(treated: tuple[Treatment, ...]) -> Results:
+        found = Results(half, judged, treated, beaten, time.monotonic() - began)
+        if where is not None:
+            _write(found, where)
+        return found
+
+    kept(())  # treating takes long, and what is known already should not be lost
+    wanted = QUICK_CURES if quick and cures is None else cures
+    return kept(_treat(judged, wanted, not quick, say))
 
 
 def _judge(cases: Sequence[Case], labeller: Labeller, say: Say) -> tuple[Judgement, ...]:
