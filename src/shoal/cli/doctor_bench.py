@@ -73,9 +73,10 @@ def _table(found: "Results") -> str:
         from shoal.doctor.bench import tallies
 
         lines.append(
-            f"against random remedies: p = {tallies.against(found.treated):.2g}; median time to a "
-            f"verified cure {tallies.median_seconds(found.treated):.1f} s"
+            f"median time to a verified cure {tallies.median_seconds(found.treated):.1f} s"
         )
+        if any(treatment.random is not None for treatment in found.treated):
+            lines.append(f"against random remedies: p = {tallies.against(found.treated):.2g}")
     return "\n".join([*lines, f"took {found.seconds:.0f} s"])
 
 

@@ -120,7 +120,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("F12", "a share {} of the preparation only for training rows", ("preparation_mismatch",),
          (0.3, 0.6, 1.0), ("breast_cancer/mlp", "digits/mlp", "wine/mlp", "diabetes/mlp"),
          on_data(mangling.prepared_in_training_alone, raw=True)),
-    Kind("F13a", "NaN in a share {} of the training rows", ("nan_data",), (0.0, 0.05, 0.2),
+    Kind("F13a", "NaN in a share {} of the training rows", ("nan_data",), (0.001, 0.05, 0.2),
          ("digits/mlp", "friedman/mlp", "wine/mlp", "diabetes/mlp"), on_data(mangling.with_nan)),
     Kind("F13b", "-log p unguarded, weights with std {}",
          ("not_finite", "wrong_loss", "bad_init_scale"), (1.0, 3.0, 10.0),
