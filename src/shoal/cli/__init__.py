@@ -13,6 +13,7 @@ from shoal.cli.advise import advise
 from shoal.cli.cure import cure
 from shoal.cli.demo import demo
 from shoal.cli.diagnose import diagnose
+from shoal.cli.doctor_bench import doctor_bench
 from shoal.cli.explain import explain
 from shoal.cli.fit import fit
 from shoal.cli.gradcheck import gradcheck
@@ -43,7 +44,7 @@ def cli() -> None:
 
 COMMANDS = (
     demo, fit, tune, advise, summary, predict, diagnose, cure, explain, show, gradcheck, plot,
-    report,
+    report, doctor_bench,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)
