@@ -184,7 +184,7 @@ RULES = (
          "Initial {what}; about 1 to 1.4 keeps the variance of signals.",
          "Glorot and Bengio 2010; He et al. 2015; the factor by own measurement.",
          ("usual_init", "batch_norm", "layer_norm")),
-    Rule("exploding_gradients", "init", ("probe",), exploding_gradients, 20,
+    Rule("exploding_gradients", "init", ("probe",), exploding_gradients, 8,
          "Outputs of layers grow from {first:.2g} to {last:.2g} through the depth, or gradients as "
          "much on the way back.",
          "Own measure by depth; AutoTrainer asks for a ratio of gradients of 70.",
