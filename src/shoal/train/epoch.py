@@ -54,13 +54,13 @@ class Span(NamedTuple):
     """Which steps of an epoch, or of a block of it, run.
 
     Attributes:
-        count: how many, from the first on; done: steps of the epoch before them.
+        steps: how many, from the first on; done: steps of the epoch before them.
         look: the step of the epoch at which signals begin to be gathered, S for none. All int32.
     """
 
-    count: Array
-    done: Array
-    look: Array
+    steps: Any
+    done: Any
+    look: Any
 
 
 def run_steps(
@@ -85,7 +85,7 @@ def run_steps(
             """The step of the epoch. From the member where it is alone: see ``Look``."""
             if together:
                 return s + span.done
-            return jnp.where(moves, member.sums["steps"], -1.0).astype(jnp.int32)
+            return jnp.where(moves, member.sums.of("steps"), -1.0).astype(jnp.int32)
 
         def mask(at: Array) -> Array | None:
             return _rows(order[at - span.done], work)[1]
@@ -93,7 +93,7 @@ def run_steps(
         look = Look(span.look, at, mask, together)
         return train_step(recipe, member, _batch(data, order[s], work), work, look)
 
-    return lax.fori_loop(0, span.count, body, member)
+    return lax.fori_loop(0, span.steps, body, member)
 
 
 def _rows(order: Array, work: Work) -> tuple[Array, Array | None]:
@@ -145,14 +145,14 @@ def end_epoch(
 
 def _training_info(recipe: Recipe, member: Member, work: Work) -> dict[str, Array]:
     sums, known = member.sums, facts(recipe, work, TRAINING)
-    steps = sums["steps"]
-    info = {"train_loss": sums["loss"] / sums["rows"]}
+    steps = sums.of("steps")
+    info = {"train_loss": sums.of("loss") / sums.of("rows")}
     for metric, values in zip(additive(work), sums.metrics(work, known), strict=True):
         info[f"train_{metric.name}"] = metric.value(values, known)
     if recipe.penalised:
-        info["penalty"] = sums["penalty"] / steps
+        info["penalty"] = sums.of("penalty") / steps
     info["learning_rate"] = learning_rate(recipe, member._replace(step=member.step - 1), work)
-    info["gradient_norm"] = sums["norm"] / steps
+    info["gradient_norm"] = sums.of("norm") / steps
     return info
 
 
