@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--signals",
-    is_flag=True,
-    help="Record after each epoch how every layer does: shoal plot health shows it.",
+    type=click.Choice(("none", "basic", "full")),
+    default="basic",
+    show_default=True,
+    help="Of the layers, recorded while they train: shoal plot health shows them.",
 )
 @click.option(
     "--out",
@@ -112,10 +114,15 @@ def _report(run: "Run", folder: Path, source: str) -> None:
 
     draw_curves(run, folder / "curves.png")
     click.echo(repr(run))
+    if run.first_bad is not None:
+        click.echo(f"not finite: {run.first_bad.sentence}")
     if len(run.prepared.parts.validation):
         click.echo(f"validation: {_numbers(run.validate())}")
     if len(run.prepared.parts.test):
         click.echo(f"test: {_numbers(run.test())}")
+    cost = run.signals_cost(min(0.5, 0.05 * run.seconds))
+    if cost is not None:
+        click.echo(f"reading the signals takes {cost:.2%} of the training")
     click.echo(f"kept in {folder}: model.safetensors, record.parquet, curves.png, recipe.json")
     if Path(source).exists():
         click.echo(f"predict with: shoal predict {folder / 'model.safetensors'} NEW.csv")

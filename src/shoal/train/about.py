@@ -31,6 +31,7 @@ def about(run: Run) -> dict[str, Any]:
         "data": _card(run.prepared),
         "metrics": [metric.name for metric in run.metrics],
         "seconds": round(run.seconds, 3),
+        "first_bad": None if run.first_bad is None else run.first_bad._asdict(),
         "environment": environment(),
     }
 

@@ -16,8 +16,9 @@ import numpy as np
 from shoal.arrays import Numbers, flatten, unflatten
 from shoal.recipe import Recipe
 from shoal.train.member import Member, Status
-from shoal.train.outcome import Outcome
+from shoal.train.outcome import Failing, Outcome
 from shoal.train.pool import Pool
+from shoal.train.signals import held
 
 CHUNK_SECONDS = 0.25
 REFILLS_PER_RECIPE = 10
@@ -126,6 +127,7 @@ class Campaign:
             kept = member.best
         epochs = int(member.epoch)
         history = {name: np.concatenate(parts)[:epochs] for name, parts in slot.history.items()}
+        died = int(member.status) == Status.NOT_FINITE
         return Outcome(
             recipe=self.recipes[slot.index],
             status=Status(int(member.status)),
@@ -134,7 +136,8 @@ class Campaign:
             best_epoch=best_epoch,
             parameters=kept[0],
             statistics=kept[1],
-            history=history,
+            history=held(history),
+            failing=Failing.of(member) if died else None,
         )
 
     # --- the whole state, for checkpoints --------------------------------------------------------

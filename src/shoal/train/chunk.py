@@ -8,7 +8,7 @@ from shoal.arrays import Numbers, Tree
 from shoal.recipe import Recipe
 from shoal.train import signals
 from shoal.train.epoch import SIGNALS
-from shoal.train.member import Work
+from shoal.train.gathering import Layout
 
 
 @dataclass(frozen=True)
@@ -17,19 +17,19 @@ class Chunk:
 
     Attributes:
         log: the Info, on the devices; epochs: how many of its columns count.
-        recipe, work: of the pool.
+        recipe: of the pool; where: the layout of its signals.
         looked: whether the signals of each epoch were read.
     """
 
     log: Tree
     epochs: int
     recipe: Recipe
-    work: Work
+    where: Layout
     looked: Numbers
 
     def read(self) -> dict[str, Numbers]:
         """The Info as (K, n) arrays by name for the n epochs; waits for them."""
         found = {name: np.asarray(values)[:, : self.epochs] for name, values in self.log.items()}
         if SIGNALS in found:
-            found |= signals.read(self.recipe, self.work, found.pop(SIGNALS), self.looked)
+            found |= signals.read(self.recipe, self.where, found.pop(SIGNALS), self.looked)
         return found

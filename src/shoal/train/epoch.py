@@ -58,9 +58,9 @@ class Span(NamedTuple):
         look: the step of the epoch at which signals begin to be gathered, S for none. All int32.
     """
 
-    steps: Array
-    done: Array
-    look: Array
+    steps: Any
+    done: Any
+    look: Any
 
 
 def run_steps(

@@ -7,12 +7,12 @@ not taken costs next to nothing. Nothing here changes the training.
 Notation: a unit is a channel, an index of the last axis. R numbers are added up: for every layer
 the sums over examples and positions of its outputs y, of y², of 1 where y lies near an end of a
 bounded range, and how many they are; for every array of weights w with gradient g and update u the
-sums of g², u² and w²; of steps, and of steps that were clipped. For G units in all the greatest y
-and the greatest -y are kept.
+sums of g², u² and w² in the last step; of steps, and of steps that were clipped. For G units in all
+the greatest y and the greatest -y are kept.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -80,11 +80,13 @@ class Layout(NamedTuple):
     Attributes:
         taps: the layers that are read; leaves: for each array of weights the name of its layer.
         keys: what each of the R sums is: ("steps", ""), ("relu1", "square"), (0, "update"), ...
+        full: whether the level is "full".
     """
 
     taps: tuple[Tap, ...]
     leaves: tuple[str, ...]
     keys: tuple[tuple[str | int, str], ...]
+    full: bool
 
     @property
     def layers(self) -> list[str]:
@@ -108,16 +110,16 @@ def layout(recipe: Recipe, work: Work) -> Layout:
         for index, ((name, layer), shape) in enumerate(
             zip(compose.named(recipe.body.layers), shapes[1:], strict=True)
         )
-        if not layer.arranges and (full or not _before_activation(recipe, index))
+        if not layer.arranges and (full or not hidden(recipe, index))
     )
     leaves = _leaves(recipe, work)
     keys: list[tuple[str | int, str]] = [("steps", ""), ("clipped", "")]
     keys += [(tap.name, what) for tap in taps for what in tap.sums]
     keys += [(number, what) for number in range(len(leaves)) for what in OF_WEIGHTS]
-    return Layout(taps, leaves, tuple(keys))
+    return Layout(taps, leaves, tuple(keys), full)
 
 
-def _before_activation(recipe: Recipe, index: int) -> bool:
+def hidden(recipe: Recipe, index: int) -> bool:
     """Whether an activation follows a layer that is none.
 
     What it gives is then a part of the activation, and kept nowhere: to read it would cost an
@@ -157,9 +159,10 @@ def nothing(recipe: Recipe, work: Work) -> Seen | tuple[()]:
 def gather(
     seen: Seen,
     outputs: Sequence[Array],
-    trees: tuple[Tree, Tree, Tree],
+    trees: Callable[[], tuple[Tree, Tree, Tree]],
     clipped: Array,
     first: Array,
+    last: Array,
     recipe: Recipe,
     mode: Mode,
     work: Work,
@@ -168,9 +171,10 @@ def gather(
 
     Args:
         outputs: of every layer, (B, *out); devices that share a batch add up what they see.
-        trees: the gradient, the update and the weights.
+        trees: the gradient, the update and the weights; asked for in the last step.
         clipped: 1 where the gradient was, else 0.
         first: whether this is the first step that is looked at; what was before is forgotten.
+        last: whether it is the last one of the epoch.
     """
     where = layout(recipe, work)
     sums: list[Array] = []
@@ -184,9 +188,8 @@ def gather(
     if mode.devices is not None:
         sums = mode.total(sums)
         greatest = [lax.pmax(values, mode.devices) for values in greatest]
-    for parts in zip(*map(jax.tree.leaves, trees), strict=True):
-        flat = [part.astype(work.dtype) for part in parts]
-        sums.append(_sums([part * part for part in flat]))
+    nothing_yet = jnp.zeros(len(OF_WEIGHTS) * len(where.leaves), work.dtype)
+    sums.append(lax.cond(last, lambda: _of_weights(trees(), work), lambda: nothing_yet))
     added = jnp.concatenate([jnp.stack([jnp.ones_like(clipped), clipped]), *sums])
     added = jnp.where(first, 0.0, seen.added) + added
     if not greatest:
@@ -194,6 +197,15 @@ def gather(
     before = jnp.where(first, -jnp.inf, seen.greatest)
     most = jnp.maximum(before, jnp.concatenate(greatest, axis=1))
     return Seen(added, most, _same(most, [tap.units for tap in where.active]))
+
+
+def _of_weights(trees: tuple[Tree, Tree, Tree], work: Work) -> Array:
+    """For each array of weights the sums of squares of its gradient, its update and itself."""
+    sums = []
+    for parts in zip(*map(jax.tree.leaves, trees), strict=True):
+        wide = [part.astype(work.dtype) for part in parts]
+        sums.append(_sums([part * part for part in wide]))
+    return jnp.concatenate(sums)
 
 
 def _same(greatest: Array, units: Sequence[int]) -> Array:

@@ -152,7 +152,8 @@ class Job:
         runs, first = [], 0
         for size in self.sizes:
             done = [found for found in self.outcomes[first : first + size] if found is not None]
-            runs.append(Run.of(done, self.prepared(done[0].recipe), seconds, keep.folder))
+            prepared, level = self.prepared(done[0].recipe), self.settings.signals
+            runs.append(Run.of(done, prepared, seconds, keep.folder, level))
             first += size
         if keep.folder is not None and len(runs) == 1:
             runs[0].record.save(keep.folder / "record.parquet")

@@ -46,8 +46,8 @@ _SENTENCES = {
 
 
 ADDED = ("loss", "rows", "penalty", "norm", "steps", "batch_loss", "batch_loss_square", "clipped")
-"""What is added up over the steps of an epoch: losses and weights of the examples, then of each
-batch the penalty, the gradient's norm, 1, the mean loss, its square, whether it was clipped."""
+"""What is added up over the steps of an epoch: losses and weights of the examples; then of each
+batch the penalty, norm of the gradient, 1, mean loss, its square, whether it was clipped."""
 
 GREATEST = ("greatest_norm", "greatest_loss")
 """Of what the greatest over the steps is kept: norm of the gradient and mean loss of a batch."""

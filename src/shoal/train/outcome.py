@@ -6,11 +6,29 @@ training of thousands of recipes does not carry the finished ones from checkpoin
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from shoal.arrays import Numbers, Tree, flatten
 from shoal.files import read, tensors_from_bytes, tensors_to_bytes, write_atomically
 from shoal.recipe import Recipe
-from shoal.train.member import Status
+from shoal.train.member import Member, Status
+
+
+class Failing(NamedTuple):
+    """The last finite state of a member that died: what repeats the step at which it did.
+
+    Attributes:
+        parameters, statistics: of the network; step: of the training, counted from 0.
+    """
+
+    parameters: Tree
+    statistics: Tree
+    step: int
+
+    @staticmethod
+    def of(member: Member) -> "Failing":
+        """The state of a member that died."""
+        return Failing(member.parameters, member.statistics, int(member.step))
 
 
 @dataclass
@@ -24,6 +42,7 @@ class Outcome:
         best_epoch: of the lowest loss watched, counted from 1; 0 when no epoch was completed.
         parameters, statistics: the weights to keep: of the best epoch where the recipe says so.
         history: its columns of the record, (epochs,) each.
+        failing: its last finite state, where it died.
     """
 
     recipe: Recipe
@@ -34,6 +53,7 @@ class Outcome:
     parameters: Tree
     statistics: Tree
     history: dict[str, Numbers]
+    failing: Failing | None = None
 
 
 def _path(folder: Path, index: int) -> Path:
@@ -54,6 +74,10 @@ def save(folder: Path, index: int, outcome: Outcome) -> None:
         "start_epoch": outcome.start_epoch,
         "best_epoch": outcome.best_epoch,
     }
+    if outcome.failing is not None:
+        parameters, statistics, about["step"] = outcome.failing
+        failing = {"parameters": parameters, "statistics": statistics}
+        tensors |= {f"failing/{name}": array for name, array in flatten(failing).items()}
     write_atomically(_path(folder, index), tensors_to_bytes(tensors, about))
 
 
@@ -75,7 +99,16 @@ def load(folder: Path, index: int, recipe: Recipe) -> Outcome:
         parameters=_nest(tensors, "parameters/"),
         statistics=_nest(tensors, "statistics/"),
         history=history,
+        failing=_failing(tensors, about),
     )
+
+
+def _failing(tensors: dict[str, Numbers], about: dict[str, Any]) -> Failing | None:
+    if "step" not in about:
+        return None
+    trees = (_nest(tensors, f"failing/{kind}/") for kind in ("parameters", "statistics"))
+    parameters, statistics = trees
+    return Failing(parameters, statistics, about["step"])
 
 
 def _nest(tensors: dict[str, Numbers], prefix: str) -> Tree:

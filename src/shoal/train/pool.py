@@ -23,7 +23,7 @@ from shoal.arrays import Numbers, Tree, stack
 from shoal.data.preparation import Prepared
 from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
-from shoal.train import layouts, signals
+from shoal.train import gathering, layouts, signals
 from shoal.train.chunk import Chunk
 from shoal.train.devices import DEVICES, memory_budget, share, spread
 from shoal.train.epoch import Batches, Span
@@ -61,6 +61,7 @@ class Pool:
         self.template = recipe
         self.settings = settings or Settings()
         self.work = plan_work(recipe, prepared, self.settings.signals)
+        self._where = gathering.layout(recipe, self.work)
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
         self.mesh: Mesh = spread(slots, self.settings.devices)
@@ -290,9 +291,9 @@ class Pool:
                 count = 1
             else:
                 log = self._run_resident(self.feed, count)
-        looks = [signals.first_look(self.work, self.epoch + i) for i in range(count)]
+        looked = signals.looks(self.work, self.epoch, count) < self.work.steps
         self.epoch += count
-        return Chunk(log, count, self.template, self.work, np.array(looks) < self.work.steps)
+        return Chunk(log, count, self.template, self._where, looked)
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
@@ -305,17 +306,35 @@ class Pool:
     def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
         orders = self.programs.put(feed.orders(self.epoch, count, self.room), members=False)
         looks = np.full(self.room, self.work.steps, np.int32)
-        for i in range(count):
-            looks[i] = signals.first_look(self.work, self.epoch + i)
+        looks[:count] = signals.looks(self.work, self.epoch, count)
         counts = (np.int32(count), np.int32(self.work.steps), looks)
         return (feed.data, self.validation, orders, *self.programs.put(counts, members=False))
 
+    def seconds(self, epochs: int, looking: bool) -> float:
+        """Train up to ``epochs`` epochs, all of them looked at or none, and say how long it took.
+
+        What is recorded is lost. The training data must lie on the devices.
+        """
+        assert isinstance(self.feed, Resident), "streamed data is not timed"
+        count = min(epochs, self.room)
+        with self._precision():
+            *arguments, _ = self._chunk_arguments(self.feed, count)
+            look = max(0, self.work.steps - signals.WINDOW) if looking else self.work.steps
+            looks = np.full(self.room, look, np.int32)
+            arguments.append(self.programs.put(looks, members=False))
+            program = self.programs.chunk_program(self._stacked, self.members, *arguments)
+            jax.block_until_ready((self.members, arguments))
+            began = time.perf_counter()
+            self.members, log = program(self._stacked, self.members, *arguments)
+            jax.block_until_ready(log)
+        self.epoch += count
+        return time.perf_counter() - began
+
     def _run_streamed(self, feed: Streamed) -> Tree:
-        look = signals.first_look(self.work, self.epoch)
+        look = signals.looks(self.work, self.epoch, 1)[0]
         done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            numbers: Any = map(np.int32, (steps, done, look))
-            span = Span(*numbers)
+            span = Span(*map(np.int32, (steps, done, look)))
             placed = self.programs.put((order, span), members=False)
             self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.

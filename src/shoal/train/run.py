@@ -1,6 +1,7 @@
 """Run: what a training gives back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from shoal.data.preparation import Prepared
 from shoal.errors import DataError
 from shoal.metrics import Metric
 from shoal.recipe import Recipe
+from shoal.train.cost import signals_cost
+from shoal.train.firstbad import FirstBad, first_bad
 from shoal.train.member import Status
 from shoal.train.model import Model
-from shoal.train.outcome import Outcome
+from shoal.train.outcome import Failing, Outcome
 from shoal.train.record import Record
 
 
@@ -32,6 +35,8 @@ class Run:
         seconds: that the training took, compilation included.
         folder: where it is kept, or None.
         test_looks: how often the test split was looked at.
+        failing: the last finite state of each member that died, else None.
+        signals: their level.
     """
 
     recipe: Recipe
@@ -45,10 +50,16 @@ class Run:
     folder: Path | None
     prepared: Prepared
     test_looks: int = 0
+    failing: tuple[Failing | None, ...] = ()
+    signals: str = "none"
 
     @staticmethod
     def of(
-        outcomes: list[Outcome], prepared: Prepared, seconds: float, folder: Path | None
+        outcomes: list[Outcome],
+        prepared: Prepared,
+        seconds: float,
+        folder: Path | None,
+        signals: str = "none",
     ) -> "Run":
         """The run of the outcomes of its members."""
         together = [(o.parameters, o.statistics) for o in outcomes]
@@ -65,7 +76,21 @@ class Run:
             seconds=seconds,
             folder=folder,
             prepared=prepared,
+            failing=tuple(o.failing for o in outcomes),
+            signals=signals,
         )
+
+    @cached_property
+    def first_bad(self) -> FirstBad | None:
+        """Where the first member that died stopped being finite; None where none did.
+
+        The step is repeated from the last finite state; see ``shoal.train.firstbad``.
+        """
+        for k, failing in enumerate(self.failing):
+            if failing is not None:
+                recipe, began = self.model.recipes[k], self.start_epochs[k]
+                return first_bad(recipe, self.prepared, failing, began, k)
+        return None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -86,6 +111,22 @@ class Run:
         restored = rule is not None and rule.restore_best
         pairs = zip(self.epochs, self.best_epochs, strict=True)
         return [(best if restored and best else last) - 1 for last, best in pairs]
+
+    def signals_cost(self, seconds: float = 0.5) -> float | None:
+        """The share of the training's time that reading its signals takes, measured now.
+
+        Throw-away members train on the same data, in turn with readings and without.
+
+        Args:
+            seconds: that measuring may take, roughly.
+
+        Returns:
+            a share, 0.01 for one percent; None where nothing was read, or the time does not
+            suffice for a few epochs.
+        """
+        if self.signals == "none":
+            return None
+        return signals_cost(self.model.recipes, self.prepared, self.signals, seconds)
 
     def predict(self, inputs: Any) -> Numbers:
         """Class names or values for raw inputs; see ``Model.predict``."""

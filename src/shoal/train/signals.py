@@ -6,17 +6,26 @@ They are gathered in the last ``WINDOW`` steps of an epoch, from what these step
     activation_mean, activation_std   of its outputs
     dead                              share of its units whose output never varied
     saturated                         share of outputs within 5 % of the ends of a bounded range
-    gradient_norm                     of its weights, root mean square over the steps
-    update_ratio                      |update| / |weights|, root mean square over the steps
+    gradient_norm                     of its weights, in the last step
+    update_ratio                      |update| / |weights| in the last step
 
-and, at the level "full", zeros (share of outputs that are 0) and weight_norm. A unit is a channel:
-an index of the last axis. ``dead`` and ``zeros`` are read behind activations and ``saturated``
-behind those with two bounds; the norms where there are weights. The columns of the record are named
-``dense1:gradient_norm``.
+and at the level "full" ``zeros``, the share of outputs that are 0, and ``weight_norm``. A unit is a
+channel: an index of the last axis. ``dead`` and ``zeros`` are read behind activations,
+``saturated`` behind those with two bounds, the norms where there are weights, and mean and spread
+at every layer that does not only arrange numbers; at the level "basic" not at one whose outputs an
+activation takes up at once. The columns are named ``dense1:gradient_norm``. Of the whole epoch:
+
+    gradient_norm_max                 the greatest norm of the whole gradient
+    batch_loss_std, batch_loss_max    of the mean losses of the batches
+    clipped                           share of steps whose gradient was clipped, where any can be
+
+(of the last steps only where single numbers of the gradient are clipped).
 
 An epoch with few steps would spend much of its time looking. So at most ``SHARE`` of the steps are
 looked at: short epochs are read every so many epochs, and more often in the beginning.
 """
+
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,11 +38,12 @@ from shoal.train.member import ADDED, GREATEST, Member, Work
 
 LEVELS = ("none", "basic", "full")
 WINDOW = 4
-SHARE = {"none": 0.0, "basic": 1 / 11, "full": 1 / 3}
-"""Of the steps, how many are looked at in the long run, by level."""
-
+SHARE = {"none": 0.0, "basic": 1 / 48, "full": 1 / 6}
+"""Of the steps, how many are looked at in the long run, by level. A step that is looked at takes
+between 1.2 and 1.8 times as long as another (bench/signals.py)."""
 
 TINY = 1e-300
+OF_STEPS = ("gradient_norm_max", "batch_loss_std", "batch_loss_max")
 
 
 def every(work: Work) -> int:
@@ -44,33 +54,31 @@ def every(work: Work) -> int:
     return max(1, round(steps / (work.steps * SHARE[work.signals])))
 
 
-def first_look(work: Work, epoch: int) -> int:
-    """The step of a global epoch, counted from 0, from which on it is looked at; S for none.
+def looks(work: Work, first: int, count: int) -> Numbers:
+    """(count,) int32: the step from which on each of some epochs is looked at; S for none.
 
-    Every reading is of one epoch: of its last steps. Beside the regular ones the global epochs 0,
-    1, 3, 7, 15, ... are read.
+    Every reading is of one epoch: of its last steps. Beside every E-th epoch, E being
+    ``every(work)``, those that make 1, 2, 4, 8, ... epochs complete are read.
+
+    Args:
+        first: the first of the global epochs, counted from 0.
     """
+    done = np.arange(first + 1, first + count + 1)
     period = every(work)
-    early = (epoch + 1) & epoch == 0  # a power of two of epochs is then complete
-    if period and (early or (epoch + 1) % period == 0):
-        return max(0, work.steps - WINDOW)
-    return work.steps
+    early = done & (done - 1) == 0
+    read = (early | (done % period == 0)) if period else np.zeros(count, bool)
+    return np.where(read, max(0, work.steps - WINDOW), work.steps).astype(np.int32)
 
 
-def names(recipe: Recipe, work: Work) -> list[str]:
+def names(recipe: Recipe, where: Layout) -> list[str]:
     """The columns of a record that are signals, in order."""
-    if work.signals == "none":
-        return []
-    where = gathering.layout(recipe, work)
     layers = [f"{layer}:{what}" for what, found in _groups(recipe, where) for layer in found]
-    return ["gradient_norm_max", "batch_loss_std", "batch_loss_max"] + (
-        ["clipped"] * (recipe.clip is not None) + layers
-    )
+    return [*OF_STEPS, *["clipped"] * (recipe.clip is not None), *layers]
 
 
 def _groups(recipe: Recipe, where: Layout) -> list[tuple[str, list[str]]]:
     """Each signal of layers, with the layers that have it."""
-    taps, full = where.taps, any(tap.zeros for tap in where.taps)
+    taps = where.taps
     every_tap = [tap.name for tap in taps]
     return [
         ("activation_mean", every_tap),
@@ -80,7 +88,7 @@ def _groups(recipe: Recipe, where: Layout) -> list[tuple[str, list[str]]]:
         ("zeros", [tap.name for tap in taps if tap.zeros]),
         ("gradient_norm", where.layers),
         ("update_ratio", [] if recipe.optimiser.searches else where.layers),
-        ("weight_norm", where.layers if full else []),
+        ("weight_norm", where.layers if where.full else []),
     ]
 
 
@@ -89,25 +97,40 @@ def raw(member: Member) -> Array:
     return jnp.concatenate([member.sums.numbers, member.seen.added, member.seen.same])
 
 
-def read(recipe: Recipe, work: Work, found: Numbers, looked: Numbers) -> dict[str, Numbers]:
+def read(recipe: Recipe, where: Layout, found: Numbers, looked: Numbers) -> dict[str, Numbers]:
     """The signals, by the ``names`` of their columns.
 
     Args:
+        where: where what was gathered lies.
         found: (..., E, n) what ``raw`` gave after each epoch.
         looked: (E,) bool, whether any step of the epoch was looked at; where not, the signals of
             layers are NaN.
     """
-    where = gathering.layout(recipe, work)
     parts = np.split(found.astype(np.float64), _ends(where, found.shape[-1]), axis=-1)
     numbers, added, same = (np.moveaxis(part, -1, 0) for part in parts)
     sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
     with np.errstate(all="ignore"):
         signals = _of_steps(sums) | _of_layers(recipe, where, added, same)
-    if recipe.clip is not None and not recipe.clip.by_norm:
-        signals["clipped"] = added[1] / added[0]
-    of_steps = {"gradient_norm_max", "batch_loss_std", "batch_loss_max"}
-    wanted = names(recipe, work)
-    return {n: signals[n] if n in of_steps else _where(looked, signals[n]) for n in wanted}
+        at_once = {*OF_STEPS, "clipped"}
+        if recipe.clip is not None and not recipe.clip.by_norm:
+            signals["clipped"] = added[1] / added[0]
+            at_once.remove("clipped")
+    return {
+        name: signals[name] if name in at_once else np.where(looked, signals[name], np.nan)
+        for name in names(recipe, where)
+    }
+
+
+def held(history: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    """The columns of a member, with the last reading kept until the next; NaN before the first."""
+
+    def filled(values: Numbers) -> Numbers:
+        there = np.where(np.isnan(values), -1, np.arange(len(values)))
+        last = np.maximum.accumulate(there) if len(there) else there
+        return np.where(last >= 0, values[last], np.nan)
+
+    read = {name for name in history if ":" in name or name == "clipped"}
+    return {name: filled(a) if name in read else a for name, a in history.items()}
 
 
 def _ends(where: Layout, size: int) -> list[int]:
@@ -133,7 +156,7 @@ def _of_layers(recipe: Recipe, where: Layout, added: Numbers, same: Numbers) -> 
     for (key, what), values in zip(where.keys, added, strict=True):
         name = where.leaves[key] if isinstance(key, int) else key
         sums[name, what] = sums.get((name, what), 0.0) + values
-    steps, found = added[0], {}
+    found = {}
     for tap in where.taps:
         count = sums[tap.name, "count"]
         mean = sums[tap.name, "sum"] / count
@@ -147,16 +170,12 @@ def _of_layers(recipe: Recipe, where: Layout, added: Numbers, same: Numbers) -> 
         found[f"{tap.name}:dead"] = values / tap.units
     for name in where.layers:
         gradient, update, weights = (sums[name, what] for what in gathering.OF_WEIGHTS)
-        found[f"{name}:gradient_norm"] = np.sqrt(gradient / steps)
+        found[f"{name}:gradient_norm"] = np.sqrt(gradient)
         found[f"{name}:update_ratio"] = np.sqrt(update / np.maximum(weights, TINY))
-        found[f"{name}:weight_norm"] = np.sqrt(weights / steps)
+        found[f"{name}:weight_norm"] = np.sqrt(weights)
     return {name: _finite(values) for name, values in found.items()}
 
 
 def _finite(values: Numbers) -> Numbers:
     """Numbers that overflowed as the largest there is: NaN is left to what was not read."""
     return np.where(np.isposinf(values), np.finfo(values.dtype).max, values)
-
-
-def _where(looked: Numbers, values: Numbers) -> Numbers:
-    return np.where(looked, values, np.nan)

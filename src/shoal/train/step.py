@@ -24,7 +24,7 @@ from shoal.arrays import Array, Tree, magnitude
 from shoal.nets import Mode, compose
 from shoal.optim.schedules import Clock
 from shoal.recipe import Recipe
-from shoal.train.gathering import Seen, gather
+from shoal.train.gathering import Seen, gather, hidden
 from shoal.train.member import (
     ADDED,
     GREATEST,
@@ -153,16 +153,20 @@ def train_step(
 
         def gathered(at: Array) -> Seen:
             here = mode._replace(mask=look.mask(at))
-            updates = unclipped
-            if not recipe.optimiser.searches:
+
+            def trees() -> tuple[Tree, Tree, Tree]:
+                if recipe.optimiser.searches:
+                    return unclipped, unclipped, member.parameters
                 with jax.numpy_dtype_promotion("standard"):
-                    updates = optimiser.update(gradient, member.optimiser, member.parameters)[0]
+                    moved = optimiser.update(gradient, member.optimiser, member.parameters)[0]
+                return unclipped, moved, member.parameters
+
             cut = step["clipped"]
             if clip is not None and not clip.by_norm:
                 cut = clip.clips(unclipped, norm).astype(work.dtype)
-            trees = (unclipped, updates, member.parameters)
-            read = _outputs_read(recipe, member, outputs, here, work)
-            return gather(member.seen, read, trees, cut, at == look.start, recipe, here, work)
+            read = _outputs_read(recipe, member, batch.x, outputs, here, work)
+            ends = (at == look.start, at == work.steps - 1)
+            return gather(member.seen, read, trees, cut, *ends, recipe, here, work)
 
         found, moves = _looked(look, gathered, member.seen, moves)
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
@@ -193,19 +197,22 @@ def _looked(
 
 
 def _outputs_read(
-    recipe: Recipe, member: Member, outputs: list[Array], mode: Mode, work: Work
+    recipe: Recipe, member: Member, x: Array, outputs: list[Array], mode: Mode, work: Work
 ) -> list[Array]:
     """The outputs of the layers, for gathering.
 
-    The last one is computed again: elsewhere it is a part of the loss, and kept nowhere.
+    Those that a step keeps nowhere are computed again, because to keep them would be an operation
+    of every step: the last one, a part of the loss, and those before activations, a part of these.
     """
-    layers = list(compose.named(recipe.body.layers))
-    if len(layers) == 1 or work.signals == "full":
-        return outputs
-    name, layer = layers[-1]
-    last, weights = len(layers) - 1, member.parameters
-    again = compose.run_one(last, name, layer, weights, member.statistics, outputs[-2], mode)[0]
-    return [*outputs[:-1], again]
+    read: list[Array] = []
+    for index, (name, layer) in enumerate(compose.named(recipe.body.layers)):
+        y = outputs[index]
+        if index == len(outputs) - 1 or (work.signals == "full" and hidden(recipe, index)):
+            before = read[-1] if read else x
+            own, kept = member.parameters, member.statistics
+            y = compose.run_one(index, name, layer, own, kept, before, mode)[0]
+        read.append(y)
+    return read
 
 
 def _finite(new: Tree, old: Tree) -> Tree:
