@@ -11,7 +11,7 @@ NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are
 """
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -118,65 +118,73 @@ def train_step(
     optimiser = recipe.optimiser.transformation(rate, decays)
     search: dict[str, Any] = {}
     if recipe.optimiser.searches:
-
-        def whole(parameters: Tree) -> Array:
-            return objective(parameters)[0] + weight_penalty(parameters, recipe, m, decays)
-
-        search = {"value": value, "grad": gradient, "value_fn": whole}
+        search = {"value": value, "grad": gradient}
+        search["value_fn"] = lambda p: objective(p)[0] + weight_penalty(p, recipe, m, decays)
     with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
         update, state = optimiser.update(gradient, member.optimiser, member.parameters, **search)
 
-    mean_loss, one = seen[0] / m, jnp.ones_like(m)
-    step = {
-        "rows": m,
-        "penalty": penalty,
-        "norm": norm,
-        "steps": one,
-        "batch_loss": mean_loss,
-        "batch_loss_square": mean_loss**2,
-        "clipped": _clipped(recipe, norm),
-        "greatest_norm": norm,
-        "greatest_loss": mean_loss,
-    }
     moved = member._replace(
         parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
         statistics=_finite(statistics, member.statistics),
         optimiser=_finite(state, member.optimiser),
         seen=(),
     )
-    running = member.status == Status.RUNNING
     # The last is the length of a plain step: a rate can be too large for any gradient.
     finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
-    moves = running & finite
+    moves = early = (member.status == Status.RUNNING) & finite
     found = member.seen
     if work.signals != "none" and look is not None:
 
-        def gathered(at: Array) -> Seen:
-            here = mode._replace(mask=look.mask(at))
+        def updates() -> Tree:
+            if recipe.optimiser.searches:
+                return unclipped
+            with jax.numpy_dtype_promotion("standard"):
+                return optimiser.update(gradient, member.optimiser, member.parameters)[0]
 
-            def trees() -> tuple[Tree, Tree, Tree]:
-                if recipe.optimiser.searches:
-                    return unclipped, unclipped, member.parameters
-                with jax.numpy_dtype_promotion("standard"):
-                    moved = optimiser.update(gradient, member.optimiser, member.parameters)[0]
-                return unclipped, moved, member.parameters
+        gathered = _gatherer(recipe, member, batch, outputs, unclipped, norm, updates, mode, look)
+        found, moves = _looked(look, partial(gathered, work), member.seen, moves)
+    step = _numbers(recipe, m, seen[0] / m, penalty, norm)
+    sums = select(early, _add(member.sums, seen, step), member.sums)
+    return _after(member, moved, moves, early)._replace(sums=sums, seen=found)
 
-            cut = step["clipped"]
-            if clip is not None and not clip.by_norm:
-                cut = clip.clips(unclipped, norm).astype(work.dtype)
-            read = _outputs_read(recipe, member, batch.x, outputs, here, work)
-            ends = (at == look.start, at == work.steps - 1)
-            return gather(member.seen, read, trees, cut, *ends, recipe, here, work)
 
-        found, moves = _looked(look, gathered, member.seen, moves)
+def _after(member: Member, moved: Member, moves: Array, early: Array) -> Member:
+    """The member after a step: moved, or as it was, and then marked if it was running.
+
+    ``early`` is ``moves``, known before anything is gathered; counters need not wait.
+    """
+    running = member.status == Status.RUNNING
     dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
-    early = running & finite
     return select(moves, moved, member._replace(seen=()))._replace(
-        sums=select(early, _add(member.sums, seen, step), member.sums),
-        seen=found,
         step=jnp.where(early, member.step + 1, member.step),
         status=jnp.where(early, member.status, dead),
     )
+
+
+def _gatherer(
+    recipe: Recipe,
+    member: Member,
+    batch: Batch,
+    outputs: list[Array],
+    gradient: Tree,
+    norm: Array,
+    updates: Callable[[], Tree],
+    mode: Mode,
+    look: Look,
+) -> Callable[[Work, Array], Seen]:
+    """What gathers a step of an epoch, from its outputs, unclipped gradient and update."""
+
+    def trees() -> tuple[Tree, Tree, Tree]:
+        return gradient, updates(), member.parameters
+
+    def gathered(work: Work, at: Array) -> Seen:
+        here = mode._replace(mask=look.mask(at))
+        read = _outputs_read(recipe, member, batch.x, outputs, here, work)
+        cut = _cut(recipe, gradient, norm)
+        ends = (at == look.start, at == work.steps - 1)
+        return gather(member.seen, read, trees, cut, *ends, recipe, here, work)
+
+    return gathered
 
 
 def _looked(
@@ -222,6 +230,29 @@ def _finite(new: Tree, old: Tree) -> Tree:
         return jnp.where(jnp.isfinite(a), a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
     return jax.tree.map(keep, new, old)
+
+
+def _numbers(
+    recipe: Recipe, m: Array, mean_loss: Array, penalty: Array, norm: Array
+) -> dict[str, Array]:
+    """What a step adds to the sums of its epoch, by name."""
+    return {
+        "rows": m,
+        "penalty": penalty,
+        "norm": norm,
+        "steps": jnp.ones_like(m),
+        "batch_loss": mean_loss,
+        "batch_loss_square": mean_loss**2,
+        "clipped": _clipped(recipe, norm),
+        "greatest_norm": norm,
+        "greatest_loss": mean_loss,
+    }
+
+
+def _cut(recipe: Recipe, gradient: Tree, norm: Array) -> Array:
+    """1 where anything of a gradient is clipped, else 0."""
+    clip = recipe.clip
+    return jnp.zeros_like(norm) if clip is None else clip.clips(gradient, norm).astype(norm.dtype)
 
 
 def _clipped(recipe: Recipe, norm: Array) -> Array:
