@@ -43,6 +43,7 @@ class ClipByValue(Clip):
         return jnp.clip(gradient, -self.limit, self.limit)
 
     def clips(self, gradient: Tree, norm: Array) -> Array:
+        """Whether any number lies beyond the limit."""
         beyond = [jnp.max(jnp.abs(leaf)) > self.limit for leaf in jax.tree.leaves(gradient)]
         return reduce(jnp.logical_or, beyond)
 
@@ -60,6 +61,7 @@ class ClipByNorm(Clip):
     limit: float = traced(must=Number(0.0, low_open=True))
 
     def clips(self, gradient: Tree, norm: Array) -> Array:
+        """Whether the norm exceeds the limit."""
         return norm > self.limit
 
     def clip(self, gradient: Array, norm: Array) -> Array:
