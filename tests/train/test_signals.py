@@ -123,7 +123,7 @@ def test_a_unit_is_dead_only_if_it_is_in_the_whole_window(window, monkeypatch):
     monkeypatch.setattr(signals, "WINDOW", window)
     x = np.zeros((48, 2))
     x[:, 0], x[7, 1] = np.linspace(1, 2, 48), 1.0
-    net = sh.Net(sh.Dense(2, weight_init=sh.Constant(0.0), bias=False), sh.ReLU(), sh.Dense(3))
+    net = sh.Net(sh.Dense(2, init=sh.Constant(0.0), bias=False), sh.ReLU(), sh.Dense(3))
     data = sh.data.arrays(x, np.arange(48) % 3)
     ours = recipe(net=net, batch_size=12, optimiser=sh.SGD(0.0), epochs=1)
     pool = Pool(ours, ours.prepare(data), 1, sh.Settings(signals="basic"))
@@ -141,14 +141,12 @@ def test_a_unit_is_dead_only_if_it_is_in_the_whole_window(window, monkeypatch):
 )
 def test_clipped_steps_are_counted(clip, limit, small):
     """Against PyTorch's gradients; clipping by value is counted in the steps that are read."""
-    begun = fit(small, batch_size=16)
     changes = {} if clip is None else {"clip": clip(limit)}
     run = fit(small, epochs=2, batch_size=16, **changes)
     if clip is None:
         assert "clipped" not in run.record
         return
     net, found = torch_net(fit(small, batch_size=16, **changes)), []
-    del begun
     for rows in batches(run.recipe, small, 1):
         net.zero_grad()
         z = net(torch.tensor(small.inputs[rows]))
@@ -185,10 +183,9 @@ SAME = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("level", ["basic", "full"])
-@pytest.mark.parametrize("changes", SAME, ids=[str(i) for i in range(len(SAME))])
-def test_the_training_is_the_same_to_the_last_bit(changes, level, small):
-    ours = recipe(**({"batch_size": 18, "precision": "float32"} | changes))
+@pytest.mark.parametrize(("case", "level"), [*((i, "basic") for i in range(8)), (1, "full")])
+def test_the_training_is_the_same_to_the_last_bit(case, level, small):
+    ours = recipe(**({"batch_size": 18, "precision": "float32"} | SAME[case]))
     with_, without = (
         sh.fit(ours, small, signals=s, settings=sh.Settings(layout="sequential"), show=False)
         for s in (level, "none")
@@ -249,15 +246,15 @@ def test_members_that_stop_have_none_afterwards(small):
 @pytest.mark.parametrize("layout", ["batched", "sequential"])
 def test_a_dead_member_does_not_touch_the_others(layout, small):
     """Its signals end with it; those of the others are as without it."""
-    rates = (0.1, 1e300, 0.2)
-    many = [recipe(optimiser=sh.SGD(rate), epochs=2) for rate in rates]
+    rates, more = (0.1, 1e38, 0.2), {"epochs": 2, "precision": "float32", "batch_size": "full"}
+    many = [recipe(optimiser=sh.SGD(rate), **more) for rate in rates]
     runs = sh.fit_many(many, small, show=False, settings=sh.Settings(layout=layout))
     assert runs[1].reasons == (sh.Status.NOT_FINITE,)
-    assert runs[1].record.epochs == 0
+    assert np.isnan(runs[1].record["relu1:dead"][1:]).all()
     for rate, run in zip(rates[::2], runs[::2], strict=True):
-        alone = fit(small, optimiser=sh.SGD(rate), epochs=2)
+        alone = fit(small, optimiser=sh.SGD(rate), **more)
         for name, values in alone.record.items():
-            np.testing.assert_allclose(run.record[name], values, rtol=1e-9, err_msg=name)
+            np.testing.assert_allclose(run.record[name], values, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_a_resumed_training_reads_the_same(small, tmp_path, monkeypatch):
@@ -271,10 +268,10 @@ def test_a_resumed_training_reads_the_same(small, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run(pool, min(epochs, 7))
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Pool, "run", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            sh.fit(ours, small, folder=tmp_path, checkpoint_every=0, show=False)
+    monkeypatch.setattr(Pool, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sh.fit(ours, small, folder=tmp_path, checkpoint_every=0, show=False)
+    monkeypatch.setattr(Pool, "run", run)
     resumed = sh.resume(tmp_path, small, show=False)[0]
     for name, values in whole.record.items():
         np.testing.assert_array_equal(resumed.record[name], values, err_msg=name)
@@ -306,7 +303,7 @@ def test_long_epochs_are_always_read():
 
 def test_numbers_that_overflow_are_the_largest_there_is(small):
     """A first layer of 1e30 whose squares no longer fit; the loss itself stays finite."""
-    net = sh.Net(sh.Dense(4, weight_init=sh.Constant(1e30)), sh.Tanh(), sh.Dense(3))
+    net = sh.Net(sh.Dense(4, init=sh.Constant(1e30)), sh.Tanh(), sh.Dense(3))
     run = fit(small, "full", net=net, precision="float32", optimiser=sh.SGD(0.0))
     assert np.isfinite([values[-1, 0] for values in run.record.values()]).all()
     assert run.record["dense1:activation_std"][0, 0] > 1e18

@@ -61,7 +61,7 @@ class ClipByNorm(Clip):
     limit: float = traced(must=Number(0.0, low_open=True))
 
     def clips(self, gradient: Tree, norm: Array) -> Array:
-        """Whether the norm lies beyond the limit."""
+        """Whether the norm exceeds the limit."""
         return norm > self.limit
 
     def clip(self, gradient: Array, norm: Array) -> Array:

@@ -110,7 +110,9 @@ def read(recipe: Recipe, where: Layout, found: Numbers, looked: Numbers) -> dict
     numbers, added, same = (np.moveaxis(part, -1, 0) for part in parts)
     sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
     with np.errstate(all="ignore"):
-        signals = _of_steps(sums) | _of_layers(recipe, where, added, same)
+        signals = _of_steps(sums, float(np.finfo(found.dtype).eps)) | _of_layers(
+            recipe, where, added, same
+        )
         at_once = {*OF_STEPS, "clipped"}
         if recipe.clip is not None and not recipe.clip.by_norm:
             signals["clipped"] = added[1] / added[0]
@@ -139,12 +141,15 @@ def _ends(where: Layout, size: int) -> list[int]:
     return [last - len(where.keys), last]
 
 
-def _of_steps(sums: dict[str, Numbers]) -> dict[str, Numbers]:
+def _of_steps(sums: dict[str, Numbers], epsilon: float) -> dict[str, Numbers]:
     mean = sums["batch_loss"] / sums["steps"]
     square = sums["batch_loss_square"] / sums["steps"]
+    variance = square - mean**2
+    # What rounding of the two sums can make of nothing is nothing.
+    variance = np.where(variance > 8 * epsilon * square, variance, 0.0)
     return {
         "gradient_norm_max": sums["greatest_norm"],
-        "batch_loss_std": np.sqrt(np.maximum(square - mean**2, 0.0)),
+        "batch_loss_std": np.where(np.isnan(mean), np.nan, np.sqrt(variance)),
         "batch_loss_max": sums["greatest_loss"],
         "clipped": sums["clipped"] / sums["steps"],
     }

@@ -10,8 +10,8 @@ gradient, which is recorded anyway. A single number that the update itself would
 NaN (0 / 0 in an optimiser with epsilon = 0, say) stays as it is, so weights are always finite.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial, reduce
+from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -87,8 +87,79 @@ def train_step(
         work: the static side.
         look: whether what the layers do is gathered; None for never.
     """
-    counts, weights = row_weights(batch, work)
     decays = recipe.body.decays(work.in_shape)
+    passed = _passes(recipe, member, batch, work, decays)
+    value, norm, clip = passed.value, passed.norm, recipe.clip
+    gradient = passed.gradient
+    if clip is not None:
+        gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
+    rate = learning_rate(recipe, member, work)
+    optimiser = recipe.optimiser.transformation(rate, decays)
+
+    def updated(**search: Any) -> tuple[Tree, Tree]:
+        with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
+            found = optimiser.update(gradient, member.optimiser, member.parameters, **search)
+        return found[0], found[1]
+
+    search: dict[str, Any] = {}
+    if recipe.optimiser.searches:
+        search = {"value": value, "grad": gradient, "value_fn": passed.whole}
+    update, state = updated(**search)
+
+    running = member.status == Status.RUNNING
+    # The last is the length of a plain step: a rate can be too large for any gradient.
+    finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
+    early = moves = running & finite
+    seen = member.seen
+    if work.signals != "none" and look is not None:
+
+        def trees() -> tuple[Tree, Tree, Tree]:
+            once = not recipe.optimiser.searches
+            return passed.gradient, updated()[0] if once else gradient, member.parameters
+
+        seen, moves = _looked(recipe, member, batch, work, look, passed, trees, moves)
+    moved = member._replace(
+        parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
+        statistics=_finite(passed.statistics, member.statistics),
+        optimiser=_finite(state, member.optimiser),
+        seen=(),
+    )
+    dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
+    return select(moves, moved, member._replace(seen=()))._replace(
+        sums=select(early, _add(member.sums, passed, recipe), member.sums),
+        seen=seen,
+        step=jnp.where(early, member.step + 1, member.step),
+        status=jnp.where(early, member.status, dead),
+    )
+
+
+class _Passed(NamedTuple):
+    """What the forward and the backward pass of a step give.
+
+    Attributes:
+        outputs: of every layer; statistics: after the step.
+        sums: of the losses, then of each additive metric, over all rows of the batch.
+        m: sum of the weights of the batch; penalty: of the weights; value: of the objective.
+        gradient: before clipping; norm: its length.
+        mode: how the network was run.
+        whole: the objective as a function of the parameters.
+    """
+
+    outputs: list[Array]
+    statistics: Tree
+    sums: tuple[Array, ...]
+    m: Array
+    penalty: Array
+    value: Array
+    gradient: Tree
+    norm: Array
+    mode: Mode
+    whole: Callable[[Tree], Array]
+
+
+def _passes(recipe: Recipe, member: Member, batch: Batch, work: Work, decays: Tree) -> _Passed:
+    """Forward, loss, backward; where devices share the batch, added up over them."""
+    counts, weights = row_weights(batch, work)
     mode = Mode(True, step_key(recipe, member), batch.mask, work.devices, work.narrow)
     m = _size(batch, weights, mode, work)
 
@@ -101,94 +172,30 @@ def train_step(
         sums = _batch_sums(recipe, total, z, batch.t, counts, work)
         return total / m, (sums, statistics, outputs)
 
-    (_, (seen, statistics, outputs)), gradient = jax.value_and_grad(objective, has_aux=True)(
+    def whole(parameters: Tree) -> Array:
+        return objective(parameters)[0] + weight_penalty(parameters, recipe, m, decays)
+
+    (_, (sums, statistics, outputs)), gradient = jax.value_and_grad(objective, has_aux=True)(
         member.parameters
     )
-    gradient, seen = mode.total((gradient, seen))
+    gradient, sums = mode.total((gradient, sums))
     penalty = jnp.zeros_like(m)
     if recipe.penalised:
         penalty, pull = jax.value_and_grad(weight_penalty)(member.parameters, recipe, m, decays)
         gradient = jax.tree.map(jnp.add, gradient, pull)
-    value = seen[0] / m + penalty
-    norm = jnp.sqrt(squared_norm(gradient))
-    clip, unclipped = recipe.clip, gradient
-    if clip is not None:
-        gradient = jax.tree.map(lambda g: clip.clip(g, norm), gradient)
-    rate = learning_rate(recipe, member, work)
-    optimiser = recipe.optimiser.transformation(rate, decays)
-    search: dict[str, Any] = {}
-    if recipe.optimiser.searches:
-        search = {"value": value, "grad": gradient}
-        search["value_fn"] = lambda p: objective(p)[0] + weight_penalty(p, recipe, m, decays)
-    with jax.numpy_dtype_promotion("standard"):  # optax counts in integers, corrects in floats
-        update, state = optimiser.update(gradient, member.optimiser, member.parameters, **search)
-
-    moved = member._replace(
-        parameters=_finite(optax.apply_updates(member.parameters, update), member.parameters),
-        statistics=_finite(statistics, member.statistics),
-        optimiser=_finite(state, member.optimiser),
-        seen=(),
-    )
-    # The last is the length of a plain step: a rate can be too large for any gradient.
-    finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(rate * norm)
-    moves = early = (member.status == Status.RUNNING) & finite
-    found = member.seen
-    if work.signals != "none" and look is not None:
-
-        def updates() -> Tree:
-            if recipe.optimiser.searches:
-                return unclipped
-            with jax.numpy_dtype_promotion("standard"):
-                return optimiser.update(gradient, member.optimiser, member.parameters)[0]
-
-        gathered = _gatherer(recipe, member, batch, outputs, unclipped, norm, updates, mode, look)
-        found, moves = _looked(look, partial(gathered, work), member.seen, moves)
-    step = _numbers(recipe, m, seen[0] / m, penalty, norm)
-    sums = select(early, _add(member.sums, seen, step), member.sums)
-    return _after(member, moved, moves, early)._replace(sums=sums, seen=found)
-
-
-def _after(member: Member, moved: Member, moves: Array, early: Array) -> Member:
-    """The member after a step: moved, or as it was, and then marked if it was running.
-
-    ``early`` is ``moves``, known before anything is gathered; counters need not wait.
-    """
-    running = member.status == Status.RUNNING
-    dead = jnp.where(running, jnp.int32(Status.NOT_FINITE), member.status)
-    return select(moves, moved, member._replace(seen=()))._replace(
-        step=jnp.where(early, member.step + 1, member.step),
-        status=jnp.where(early, member.status, dead),
-    )
-
-
-def _gatherer(
-    recipe: Recipe,
-    member: Member,
-    batch: Batch,
-    outputs: list[Array],
-    gradient: Tree,
-    norm: Array,
-    updates: Callable[[], Tree],
-    mode: Mode,
-    look: Look,
-) -> Callable[[Work, Array], Seen]:
-    """What gathers a step of an epoch, from its outputs, unclipped gradient and update."""
-
-    def trees() -> tuple[Tree, Tree, Tree]:
-        return gradient, updates(), member.parameters
-
-    def gathered(work: Work, at: Array) -> Seen:
-        here = mode._replace(mask=look.mask(at))
-        read = _outputs_read(recipe, member, batch.x, outputs, here, work)
-        cut = _cut(recipe, gradient, norm)
-        ends = (at == look.start, at == work.steps - 1)
-        return gather(member.seen, read, trees, cut, *ends, recipe, here, work)
-
-    return gathered
+    value, norm = sums[0] / m + penalty, jnp.sqrt(squared_norm(gradient))
+    return _Passed(outputs, statistics, sums, m, penalty, value, gradient, norm, mode, whole)
 
 
 def _looked(
-    look: Look, gathered: Callable[[Array], Seen], seen: Seen, moves: Array
+    recipe: Recipe,
+    member: Member,
+    batch: Batch,
+    work: Work,
+    look: Look,
+    passed: _Passed,
+    trees: Callable[[], tuple[Tree, Tree, Tree]],
+    moves: Array,
 ) -> tuple[Seen, Array]:
     """What has been gathered after a step, and whether the member moves, as it was.
 
@@ -197,10 +204,16 @@ def _looked(
     at = look.at(moves)
 
     def taken() -> tuple[Seen, Array]:
-        new = gathered(at)
-        return select(moves, new, seen), moves & (new.added[0] > 0)
+        here = passed.mode._replace(mask=look.mask(at))
+        read = _outputs_read(recipe, member, batch.x, passed.outputs, here, work)
+        clip, cut = recipe.clip, _clipped(recipe, passed.norm)
+        if clip is not None and not clip.by_norm:
+            cut = clip.clips(passed.gradient, passed.norm).astype(work.dtype)
+        ends = (at == look.start, at == work.steps - 1)
+        new = gather(member.seen, read, trees, cut, *ends, recipe, here, work)
+        return select(moves, new, member.seen), moves & (new.added[0] > 0)
 
-    found: tuple[Seen, Array] = lax.cond(at >= look.start, taken, lambda: (seen, moves))
+    found: tuple[Seen, Array] = lax.cond(at >= look.start, taken, lambda: (member.seen, moves))
     return found
 
 
@@ -230,29 +243,6 @@ def _finite(new: Tree, old: Tree) -> Tree:
         return jnp.where(jnp.isfinite(a), a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
     return jax.tree.map(keep, new, old)
-
-
-def _numbers(
-    recipe: Recipe, m: Array, mean_loss: Array, penalty: Array, norm: Array
-) -> dict[str, Array]:
-    """What a step adds to the sums of its epoch, by name."""
-    return {
-        "rows": m,
-        "penalty": penalty,
-        "norm": norm,
-        "steps": jnp.ones_like(m),
-        "batch_loss": mean_loss,
-        "batch_loss_square": mean_loss**2,
-        "clipped": _clipped(recipe, norm),
-        "greatest_norm": norm,
-        "greatest_loss": mean_loss,
-    }
-
-
-def _cut(recipe: Recipe, gradient: Tree, norm: Array) -> Array:
-    """1 where anything of a gradient is clipped, else 0."""
-    clip = recipe.clip
-    return jnp.zeros_like(norm) if clip is None else clip.clips(gradient, norm).astype(norm.dtype)
 
 
 def _clipped(recipe: Recipe, norm: Array) -> Array:
@@ -328,15 +318,23 @@ def _batch_sums(
     return (total, *(metric.sums(z, t, counts, known) for metric in additive(work)))
 
 
-def _add(sums: Sums, seen: tuple[Array, ...], step: Mapping[str, Array]) -> Sums:
-    """The sums of the epoch with one more batch.
-
-    Args:
-        seen: sum of the losses, then the sums of each additive metric.
-        step: the other numbers by name.
-    """
-    total, *metrics = seen
-    parts = [total if name == "loss" else step[name] for name in ADDED]
+def _add(sums: Sums, passed: _Passed, recipe: Recipe) -> Sums:
+    """The sums of the epoch with one more batch."""
+    total, *metrics = passed.sums
+    mean_loss, norm = total / passed.m, passed.norm
+    step = {
+        "loss": total,
+        "rows": passed.m,
+        "penalty": passed.penalty,
+        "norm": norm,
+        "steps": jnp.ones_like(norm),
+        "batch_loss": mean_loss,
+        "batch_loss_square": mean_loss**2,
+        "clipped": _clipped(recipe, norm),
+        "greatest_norm": norm,
+        "greatest_loss": mean_loss,
+    }
+    parts = [step[name] for name in ADDED]
     parts += [number for values in metrics for number in values.reshape(-1)]
     parts += [step[name] for name in GREATEST]
     # Chosen one by one rather than stacked, which compilers of CPUs do in one operation.
