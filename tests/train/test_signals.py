@@ -225,6 +225,12 @@ def test_every_layout_reads_the_same(small):
         np.testing.assert_allclose(found[0][name][:, 0], pool[name][:, 0], rtol=1e-9, err_msg=name)
 
 
+def test_networks_without_activations_are_read_in_a_pool(small):
+    recipe = sh.Recipe(sh.Net(sh.Dense(3)), "cross_entropy", epochs=2)
+    for run in sh.fit_many([recipe.replace(seed=k) for k in range(4)], small, show=False):
+        assert np.isfinite(run.record["dense1:gradient_norm"]).all()
+
+
 def test_streamed_data_is_read_too(small):
     ours = recipe(batch_size=16, epochs=2)
     resident, streamed = (
