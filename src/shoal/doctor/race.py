@@ -42,9 +42,9 @@ FIRST = (
     "layer_norm", "tanh", "selu", "leaky_relu", "mish", "deeper", "dropout",
     "drop_constant_columns",
 )  # fmt: skip
-"""The order of remedies that need a program of their own, where no diagnosis says otherwise: how
-often each was the cure in the studies of faults (head, loss and activation, then optimiser, then
-structure: DeepFD 2022, Humbatova et al. 2025). All others go before them."""
+"""The order of remedies that need a program of their own, where no diagnosis says otherwise: head,
+loss and activation, then optimiser, then structure. A judgement, led by which causes are frequent
+in the studies of faults (DeepFD 2022, Humbatova et al. 2025). All others go before them."""
 
 ALONE = ("rate_x100", "rate_x0.01", "fewer_epochs", "scale_inputs_minmax", "l2")
 """Remedies that are not tried on top of others, unless they are hinted at: a milder one is."""
