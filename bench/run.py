@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = ("tiny", "mlp", "cnn", "pool", "start", "activations", "resnet")
+SCRIPTS = ("tiny", "mlp", "cnn", "pool", "start", "activations", "resnet", "signals")
 LIBRARIES = ("jax", "torch", "scikit-learn", "keras", "numpy")
 
 HEAD = """# Benchmarks
