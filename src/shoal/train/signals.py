@@ -113,7 +113,7 @@ def read(recipe: Recipe, where: Layout, found: Numbers, looked: Numbers) -> dict
     read = wide[first:, :, looked].astype(np.float64)
     added, same = read[: last - first], read[last - first :]
     with np.errstate(all="ignore"):
-        signals = _of_steps(wide[:first].astype(np.float64), float(np.finfo(found.dtype).eps))
+        signals = _of_steps(wide[:first], float(np.finfo(found.dtype).eps))
         layers = _of_layers(where, added, same)
         if recipe.clip is not None and not recipe.clip.by_norm:
             layers["clipped"] = added[1] / added[0]
@@ -139,16 +139,16 @@ def held(history: Mapping[str, Numbers]) -> dict[str, Numbers]:
 def _of_steps(numbers: Numbers, epsilon: float) -> dict[str, Numbers]:
     """The signals of whole epochs, from what ``Sums`` holds, one row for each of its numbers."""
     sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
-    mean = sums["batch_loss"] / sums["steps"]
-    square = sums["batch_loss_square"] / sums["steps"]
+    steps = sums["steps"].astype(np.float64)
+    mean, square = sums["batch_loss"] / steps, sums["batch_loss_square"] / steps
     variance = square - mean**2
     # What rounding of the two sums can make of nothing is nothing.
-    variance = np.where(variance > 8 * epsilon * square, variance, 0.0)
+    variance[variance <= 8 * epsilon * square] = 0.0
     return {
         "gradient_norm_max": sums["greatest_norm"],
-        "batch_loss_std": np.where(np.isnan(mean), np.nan, np.sqrt(variance)),
+        "batch_loss_std": np.sqrt(variance),
         "batch_loss_max": sums["greatest_loss"],
-        "clipped": sums["clipped"] / sums["steps"],
+        "clipped": sums["clipped"] / steps,
     }
 
 
