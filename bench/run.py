@@ -17,6 +17,7 @@ SCRIPTS = (
     "start",
     "activations",
     "resnet",
+    "signals",
     "sweep",
     "samplers",
     "searches",

@@ -372,7 +372,7 @@ def test_health_reads_whatever_signals_there_are(signalled, tmp_path):
 
 
 def test_health_needs_signals_and_a_member(classes, signalled):
-    with pytest.raises(DataError, match=r"train with sh.fit\(..., signals=True\)"):
+    with pytest.raises(DataError, match=r"train with sh.fit\(..., signals='basic'\)"):
         health_info(classes)
     with pytest.raises(DataError, match="member needs a whole number from 0 to 0, got -1"):
         health_info(signalled, -1)

@@ -95,7 +95,7 @@ def test_networks_by_name_and_recipe(tmp_path):
 
 def test_mistakes(flowers, tmp_path):
     out = ("--out", tmp_path / "x.png")
-    with pytest.raises(sh.DataError, match=r"signals=True"):
+    with pytest.raises(sh.DataError, match=r"signals='basic'"):
         run("plot", "health", flowers, *out)
     with pytest.raises(sh.FileError, match="a folder that a training wrote"):
         run("plot", "curves", tmp_path, *out)

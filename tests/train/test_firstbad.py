@@ -62,7 +62,7 @@ def test_a_rate_that_overflows(small):
 def test_the_step_is_the_right_one(start_epoch, small):
     """A row that is bad dies in the batch that holds it, whatever the order; with dropout."""
     from shoal.train.feed import order
-    from shoal.train.pool import plan_work
+    from shoal.train.settings import plan_work
 
     y = small.inputs[:, :1].copy()
     y[41] = 1e20

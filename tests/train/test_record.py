@@ -22,10 +22,13 @@ def run(small):
 
 
 def test_the_columns(run):
-    assert set(run.record) == {
+    of_layers = {name for name in run.record if ":" in name}
+    assert {name.split(":")[0] for name in of_layers} == {"dense1", "relu1", "dense2"}
+    assert set(run.record) - of_layers == {
         "train_loss", "train_accuracy", "train_top_2", "train_log_loss",
         "validation_loss", "validation_accuracy", "validation_top_2", "validation_log_loss",
         "validation_roc_auc", "penalty", "learning_rate", "gradient_norm",
+        "gradient_norm_max", "batch_loss_std", "batch_loss_max",
     }  # fmt: skip
     assert (run.record.epochs, run.record.members) == (6, 2)
     assert all(column.shape == (6, 2) for column in run.record.values())

@@ -112,10 +112,10 @@ def _check(recipe: "Recipe", data: "Data") -> None:
 def _report(run: "Run", folder: Path, source: str) -> None:
     from shoal.explain.pictures.curves import draw_curves
 
-    draw_curves(run, folder / "curves.png")
     click.echo(repr(run))
     if run.first_bad is not None:
         click.echo(f"not finite: {run.first_bad.sentence}")
+    draw_curves(run, folder / "curves.png")
     if len(run.prepared.parts.validation):
         click.echo(f"validation: {_numbers(run.validate())}")
     if len(run.prepared.parts.test):

@@ -26,8 +26,8 @@ from shoal.nets.activation import Activation
 from shoal.recipe import Recipe
 from shoal.train.member import Work
 
-NUMBERS = 2**15
-"""Outputs of a layer that are read in a step, at the basic level: of so many of the first rows."""
+NUMBERS = {"basic": 2**15, "full": 2**17}
+"""Outputs of a layer that are read in a step, by level: those of the first rows, up to so many."""
 
 LEAST_ROWS = 8
 """Rows that are read however large they are."""
@@ -220,9 +220,7 @@ def _same(greatest: Array, units: Sequence[int]) -> Array:
 
 def _read_rows(tap: Tap, y: Array, mode: Mode, work: Work) -> tuple[Array, Array | None]:
     """The outputs that are read, (n, units), and which are of real examples: (n, 1), or None."""
-    rows = y.shape[0]
-    if work.signals == "basic":
-        rows = min(rows, max(LEAST_ROWS, NUMBERS // tap.numbers))
+    rows = min(y.shape[0], max(LEAST_ROWS, NUMBERS[work.signals] // tap.numbers))
     read = lax.stop_gradient(y[:rows]).astype(work.dtype).reshape(-1, tap.units)
     if mode.mask is None:
         return read, None

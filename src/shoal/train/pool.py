@@ -305,10 +305,15 @@ class Pool:
 
     def _chunk_arguments(self, feed: Resident, count: int) -> tuple[Any, ...]:
         orders = self.programs.put(feed.orders(self.epoch, count, self.room), members=False)
-        looks = np.full(self.room, self.work.steps, np.int32)
-        looks[:count] = signals.looks(self.work, self.epoch, count)
-        counts = (np.int32(count), np.int32(self.work.steps), looks)
-        return (feed.data, self.validation, orders, *self.programs.put(counts, members=False))
+        counts = self._counts(count, self.work.steps, signals.looks(self.work, self.epoch, count))
+        return (feed.data, self.validation, orders, counts)
+
+    def _counts(self, epochs: int, steps: int, looks: Numbers) -> Any:
+        """What a chunk is told: epochs, steps of each, and where each begins to be looked at."""
+        counts = np.full(2 + self.room, self.work.steps, np.int32)
+        counts[:2] = epochs, steps
+        counts[2 : 2 + len(looks)] = looks
+        return self.programs.put(counts, members=False)
 
     def seconds(self, epochs: int, looking: bool) -> float:
         """Train up to ``epochs`` epochs, all of them looked at or none, and say how long it took.
@@ -320,8 +325,7 @@ class Pool:
         with self._precision():
             *arguments, _ = self._chunk_arguments(self.feed, count)
             look = max(0, self.work.steps - signals.WINDOW) if looking else self.work.steps
-            looks = np.full(self.room, look, np.int32)
-            arguments.append(self.programs.put(looks, members=False))
+            arguments.append(self._counts(count, self.work.steps, np.full(count, look)))
             program = self.programs.chunk_program(self._stacked, self.members, *arguments)
             jax.block_until_ready((self.members, arguments))
             began = time.perf_counter()
@@ -351,14 +355,13 @@ class Pool:
         candidates = {layout: self._programs(layout) for layout in ("batched", "sequential")}
 
         def seconds(programs: Programs, steps: int) -> float:
-            *data, _, _, _ = arguments
-            none = np.full(self.room, self.work.steps, np.int32)
-            counts = programs.put((np.int32(1), np.int32(steps), none), members=False)
+            *data, _ = arguments
+            counts = self._counts(1, steps, np.zeros(0))
             copies = jax.tree.map(jnp.copy, self.members)
-            program = programs.chunk_program(self._stacked, copies, *data, *counts)
-            jax.block_until_ready(copies)
+            program = programs.chunk_program(self._stacked, copies, *data, counts)
+            jax.block_until_ready((copies, counts))
             began = time.perf_counter()
-            jax.block_until_ready(program(self._stacked, copies, *data, *counts))
+            jax.block_until_ready(program(self._stacked, copies, *data, counts))
             return time.perf_counter() - began
 
         self.programs = layouts.choose(

@@ -102,9 +102,7 @@ def _chunk(
     data: Batches,
     validation: Batches | None,
     orders: Array,
-    epochs: Array,
-    steps: Array,
-    looks: Array,
+    counts: Array,
     plan: Plan,
     slots: int,
 ) -> tuple[Member, dict[str, Array]]:
@@ -112,12 +110,14 @@ def _chunk(
 
     Args:
         orders: (E, S, B) rows of each batch of each epoch.
-        epochs: how many of the E to run, int32; steps: of each epoch's S steps.
-        looks: (E,) at which step of each epoch signals begin to be gathered, S for none.
+        counts: (2 + E,) int32: how many of the E epochs to run, and of each epoch's S steps; then
+            at which step of each epoch signals begin to be gathered, S for none.
 
     Returns:
         the members, and their Info: (K, E, ...) arrays, NaN for epochs not run.
     """
+
+    epochs, steps, looks = counts[0], counts[1], counts[2:]
 
     def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Tree]:
         together = plan.layout == "batched" and slots > 1
@@ -269,7 +269,7 @@ class Programs:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
         function = partial(_chunk, plan=self.plan, slots=self._slots)
         own = self._own
-        inputs = (own, own, COPIED, COPIED, COPIED, COPIED, COPIED, COPIED)
+        inputs = (own, own, COPIED, COPIED, COPIED, COPIED)
         return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)
 
     def block(self, *arguments: Any) -> Member:

@@ -25,6 +25,7 @@ An epoch with few steps would spend much of its time looking. So at most ``SHARE
 looked at: short epochs are read every so many epochs, and more often in the beginning.
 """
 
+import math
 from collections.abc import Mapping
 
 import jax
@@ -39,7 +40,7 @@ from shoal.train.member import ADDED, GREATEST, Member, Work
 
 LEVELS = ("none", "basic", "full")
 WINDOW = 4
-SHARE = {"none": 0.0, "basic": 1 / 48, "full": 1 / 6}
+SHARE = {"none": 0.0, "basic": 1 / 64, "full": 1 / 16}
 """Of the steps, how many are looked at in the long run, by level. A step that is looked at takes
 between 1.2 and 1.8 times as long as another (bench/signals.py)."""
 
@@ -52,7 +53,7 @@ def every(work: Work) -> int:
     if work.signals == "none":
         return 0
     steps = min(WINDOW, work.steps)
-    return max(1, round(steps / (work.steps * SHARE[work.signals])))
+    return math.ceil(round(steps / (work.steps * SHARE[work.signals]), 6))
 
 
 def looks(work: Work, first: int, count: int) -> Numbers:
@@ -105,25 +106,25 @@ def read(recipe: Recipe, where: Layout, found: Numbers, looked: Numbers) -> dict
 
     Args:
         where: where what was gathered lies.
-        found: (..., E, n) what ``raw`` gave after each epoch.
+        found: (K, E, n) what ``raw`` gave after each epoch.
         looked: (E,) bool, whether any step of the epoch was looked at; where not, the signals of
             layers are NaN.
     """
-    parts = np.split(found.astype(np.float64), _ends(where, found.shape[-1]), axis=-1)
-    numbers, added, same = (np.moveaxis(part, -1, 0) for part in parts)
-    sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
+    last = found.shape[-1] - len(where.active)
+    first = last - len(where.keys)
+    wide = np.moveaxis(found, -1, 0)
+    read = wide[first:, :, looked].astype(np.float64)
+    added, same = read[: last - first], read[last - first :]
     with np.errstate(all="ignore"):
-        signals = _of_steps(sums, float(np.finfo(found.dtype).eps)) | _of_layers(
-            recipe, where, added, same
-        )
-        at_once = {*OF_STEPS, "clipped"}
+        signals = _of_steps(wide[:first], float(np.finfo(found.dtype).eps))
+        layers = _of_layers(where, added, same)
         if recipe.clip is not None and not recipe.clip.by_norm:
-            signals["clipped"] = added[1] / added[0]
-            at_once.remove("clipped")
-    return {
-        name: signals[name] if name in at_once else np.where(looked, signals[name], np.nan)
-        for name in names(recipe, where)
-    }
+            layers["clipped"] = added[1] / added[0]
+    held_back = np.full((len(layers), *found.shape[:-1]), np.nan)
+    for place, (name, values) in zip(held_back, layers.items(), strict=True):
+        place[:, looked] = values
+        signals[name] = place
+    return {name: signals[name] for name in names(recipe, where)}
 
 
 def held(history: Mapping[str, Numbers]) -> dict[str, Numbers]:
@@ -138,27 +139,23 @@ def held(history: Mapping[str, Numbers]) -> dict[str, Numbers]:
     return {name: filled(a) if name in read else a for name, a in history.items()}
 
 
-def _ends(where: Layout, size: int) -> list[int]:
-    """Where the sums of steps, and then those that were gathered, end."""
-    last = size - len(where.active)
-    return [last - len(where.keys), last]
-
-
-def _of_steps(sums: dict[str, Numbers], epsilon: float) -> dict[str, Numbers]:
-    mean = sums["batch_loss"] / sums["steps"]
-    square = sums["batch_loss_square"] / sums["steps"]
+def _of_steps(numbers: Numbers, epsilon: float) -> dict[str, Numbers]:
+    """The signals of whole epochs, from what ``Sums`` holds, one row for each of its numbers."""
+    sums = dict(zip(ADDED, numbers, strict=False)) | dict(zip(GREATEST, numbers[-2:], strict=True))
+    steps = sums["steps"].astype(np.float64)
+    mean, square = sums["batch_loss"] / steps, sums["batch_loss_square"] / steps
     variance = square - mean**2
     # What rounding of the two sums can make of nothing is nothing.
-    variance = np.where(variance > 8 * epsilon * square, variance, 0.0)
+    variance[variance <= 8 * epsilon * square] = 0.0
     return {
         "gradient_norm_max": sums["greatest_norm"],
-        "batch_loss_std": np.where(np.isnan(mean), np.nan, np.sqrt(variance)),
+        "batch_loss_std": np.sqrt(variance),
         "batch_loss_max": sums["greatest_loss"],
-        "clipped": sums["clipped"] / sums["steps"],
+        "clipped": sums["clipped"] / steps,
     }
 
 
-def _of_layers(recipe: Recipe, where: Layout, added: Numbers, same: Numbers) -> dict[str, Numbers]:
+def _of_layers(where: Layout, added: Numbers, same: Numbers) -> dict[str, Numbers]:
     """Every signal of every layer from its sums."""
     sums: dict[tuple[str, str], Numbers] = {}
     for (key, what), values in zip(where.keys, added, strict=True):

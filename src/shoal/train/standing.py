@@ -9,7 +9,7 @@ from shoal.train.member import Status
 from shoal.train.outcome import Outcome
 from shoal.train.progress import Standing
 
-UNSHOWN = ("gradient_norm", "learning_rate", "penalty")
+UNSHOWN = ("gradient_norm", "learning_rate", "penalty", "batch_loss_std", "batch_loss_max")
 
 
 def standing(campaign: Campaign, outcomes: Sequence[Outcome | None], waiting: int) -> Standing:

@@ -1,7 +1,7 @@
 """Health of the layers over the epochs: one heat map (layers x epochs) for each signal.
 
-A run trained with ``sh.fit(..., signals=True)`` has columns named ``<layer>:<signal>`` in its
-record, ``2_Dense:gradient_norm`` for example, (E, K) each. Signals that span orders of magnitude
+A run trained with signals, as all are by default, has columns named ``<layer>:<signal>`` in its
+record, ``dense2:gradient_norm`` for example, (E, K) each. Signals that span orders of magnitude
 are drawn on a logarithmic scale; shares of units lie between 0 and 1.
 """
 
@@ -75,7 +75,7 @@ def health_info(run: Run | History, member: int = 0) -> HealthInfo:
             f"the health of {run.recipe.name}",
             required="a record with signals of the layers",
             got="one without",
-            remedy="train with sh.fit(..., signals=True)",
+            remedy="train with sh.fit(..., signals='basic')",
         )
     if not 0 <= member < record.members:
         raise DataError(
@@ -107,7 +107,7 @@ def draw_health(
     """Draw the signals of the layers over the epochs, a heat map for each.
 
     Args:
-        run: trained with ``signals=True``.
+        run: trained with signals.
         path: of the picture; .png, .svg or .pdf.
         member: of an ensemble, counted from 0.
         language: "en" or "zh".
