@@ -92,6 +92,7 @@ def test_summary_of_options():
     assert "1,251" in said  # 20·32 + 32 + 32·16 + 16 + 16·3 + 3
 
 
+@pytest.mark.slow
 def test_the_demo(tmp_path):
     said = run("demo", "--out", tmp_path, "--trials", "20", "--quiet")
     assert "vanishing_gradients in dense1" in said

@@ -12,7 +12,7 @@ from shoal.cli import cli
 def folder(tmp_path_factory):
     """A training on iris with a rate far too high."""
     place = tmp_path_factory.mktemp("runs") / "iris"
-    options = ["--rate", "30", "--epochs", "8", "--hidden", "8", "--signals", "--quiet"]
+    options = ["--rate", "30", "--epochs", "8", "--hidden", "8", "--signals", "basic", "--quiet"]
     found = CliRunner().invoke(cli, ["fit", "iris", *options, "--out", str(place)])
     assert found.exit_code == 0, found.output
     return place, found

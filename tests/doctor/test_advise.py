@@ -322,6 +322,7 @@ def test_mistakes_are_named(arguments, message, small):
         sh.advise(small, recipe)
 
 
+@pytest.mark.slow
 def test_all_goes_from_one_advice_to_the_next(small, tmp_path, monkeypatch):
     """A linear network has no activations, no blocks: these are noted, the rest is advised."""
     two = [("He", sh.He()), ("Normal", sh.Normal(3.0))]

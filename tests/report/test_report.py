@@ -74,7 +74,7 @@ def runs(small):
     data = replace(small, classes=("a", EVIL, "c"), name="flowers " + EVIL)
     edits = [("one", 1e-3), (EVIL, 1e-2), ("three", 1e-1)]
     recipes = [recipe.edit({"name": n, "optimiser.learning_rate": r}) for n, r in edits]
-    return sh.fit_many(recipes, data, show=False)
+    return sh.fit_many(recipes, data, signals="none", show=False)
 
 
 @pytest.fixture(scope="module")
