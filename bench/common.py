@@ -86,7 +86,8 @@ def timed(function: Callable[[], object], per: float = 1.0) -> Arm:
 def steady(recipe, data, members: int, epochs: int, layout: str = "auto") -> Arm:
     """An arm: seconds for one epoch of one member of our pool, its record and metrics included."""
     from shoal.data.preparation import prepare
-    from shoal.train.pool import Pool, Settings
+    from shoal.train.pool import Pool
+    from shoal.train.settings import Settings
 
     recipe = recipe.replace(epochs=10**9)
     prepared = prepare(data, recipe.preparation, recipe.loss, len(data.classes))

@@ -9,7 +9,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = ("tiny", "mlp", "cnn", "pool", "start", "activations", "resnet", "signals")
+SCRIPTS = (
+    "tiny",
+    "mlp",
+    "cnn",
+    "pool",
+    "start",
+    "activations",
+    "resnet",
+    "sweep",
+    "samplers",
+    "searches",
+    "signals",
+)
 LIBRARIES = ("jax", "torch", "scikit-learn", "keras", "numpy")
 
 HEAD = """# Benchmarks

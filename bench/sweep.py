@@ -5,7 +5,12 @@ one thread that share the trials and the storage. Both draw the same distributio
 same rows with Adam and batches of 32, evaluate the validation loss after every epoch, and write a
 journal.
 
-    python bench/sweep.py [--trials 256] [--rounds 3] [--pruner]
+With ``--space wide`` the first layer has 16, 32, 64 or 128 units, and each activation is one of
+four; the width and two activations are searched besides, by both.
+
+    python bench/sweep.py [--trials 256] [--rounds 3] [--pruner] [--space plain|wide]
+    python bench/sweep.py --alone                      also our own fit for each trial, no pool
+    python bench/sweep.py --overhead --trials 1000     what Optuna's side costs, median pruning
 """
 
 import argparse
@@ -17,101 +22,110 @@ import time
 from pathlib import Path
 
 from common import Claim, alternate, report
+from sweeping import dense, space, torch_rows, torch_study, torch_training
 
 EPOCHS = 20
+REQUIRED = {"plain": (12.0, 15.0), "wide": (8.0, None)}
+"""By the space, without pruning and with it."""
 
 
-def ours(journal: str, trials: int, pruned: bool) -> None:
+def ours(journal: str, trials: int, pruned: bool, wide: bool, sampler: str = "random") -> None:
     """The search with shoal, its re-ranking with fresh seeds included, which the peer lacks."""
     import shoal as sh
-    from shoal.tune import tuning
 
-    net = sh.Net(sh.Dense(64), sh.ReLU(), sh.Dropout(sh.Float(0.0, 0.5)), sh.Dense(32), sh.ReLU(),
-                 sh.Dense(10))  # fmt: skip
-    space = sh.Recipe(
-        net,
-        loss="cross_entropy",
-        optimiser=sh.Adam(sh.Float(1e-4, 1e-1, log=True)),
-        l2=sh.Float(1e-6, 1.0, log=True),
-        epochs=EPOCHS,
-        batch_size=32,
-    )
-    study = tuning.tune(
-        space,
+    study = sh.tune(
+        space(EPOCHS, wide),
         sh.data.digits(),
         trials=trials,
-        sampler="random",
+        sampler=sampler,
         pruner="median" if pruned else None,
         storage=journal,
         fresh=1,
         show=False,
     )
     assert len(study.optuna.trials) == trials
+    print(f"{study.compilations} compilations, {study.wasted:.1%} of the slots wasted", flush=True)
 
 
-def peer(journal: str, trials: int, pruned: bool) -> None:
+def alone(journal: str, trials: int, pruned: bool, wide: bool) -> None:
+    """The same search with our own ``fit`` for each trial, without a pool."""
+    import optuna
+
+    import shoal as sh
+
+    searched, data = space(EPOCHS, wide), sh.data.digits()
+
+    def objective(trial):
+        return sh.fit(searched.suggest(trial), data, show=False).final["validation_loss"]
+
+    torch_study(journal, optuna.samplers.RandomSampler(), pruned).optimize(objective, trials)
+
+
+def peer(journal: str, trials: int, pruned: bool, wide: bool) -> None:
     """One of two workers: its share of the trials, one network after another."""
     import optuna
     import torch
-    from optuna.storages.journal import JournalFileBackend, JournalStorage
 
     import shoal as sh
 
     torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    data = sh.data.digits()
-    recipe = sh.Recipe(sh.Net(sh.Dense(10)), loss="cross_entropy")
-    prepared = recipe.prepare(data)
-    rows = [prepared.encoded(part, "float32") for part in prepared.parts[:2]]
-    (x, y), (vx, vy) = [(torch.tensor(a), torch.tensor(t, dtype=torch.long)) for a, t in rows]
+    rows = torch_rows(sh.Recipe(sh.Net(sh.Dense(10)), loss="cross_entropy"), sh.data.digits())
 
     def objective(trial):
-        nn = torch.nn
-        rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
-        dropout = trial.suggest_float("dropout", 0.0, 0.5)
-        l2 = trial.suggest_float("l2", 1e-6, 1.0, log=True)
-        net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, 32),
-                            nn.ReLU(), nn.Linear(32, 10))  # fmt: skip
-        decayed = [p for p in net.parameters() if p.ndim > 1]
-        others = [p for p in net.parameters() if p.ndim == 1]
-        groups = [{"params": decayed, "weight_decay": l2 / 32}, {"params": others}]
-        optimiser = torch.optim.Adam(groups, lr=rate)
-        loss = float("nan")
-        for epoch in range(1, EPOCHS + 1):
-            net.train()
-            order = torch.randperm(len(x))
-            for start in range(0, len(x), 32):
-                chosen = order[start : start + 32]
-                optimiser.zero_grad()
-                torch.nn.functional.cross_entropy(net(x[chosen]), y[chosen]).backward()
-                optimiser.step()
-            net.eval()
-            with torch.no_grad():
-                loss = torch.nn.functional.cross_entropy(net(vx), vy).item()
-            if pruned:
-                trial.report(loss, epoch)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-        return loss
+        return torch_training(dense(trial, wide), trial, rows, 32, EPOCHS, pruned)
 
-    study = optuna.create_study(
-        study_name="study",
-        storage=JournalStorage(JournalFileBackend(journal)),
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.MedianPruner() if pruned else optuna.pruners.NopPruner(),
-        load_if_exists=True,
-    )
-    study.optimize(objective, n_trials=trials)
+    torch_study(journal, optuna.samplers.RandomSampler(), pruned).optimize(objective, trials)
 
 
-def arm(role: str, workers: int, trials: int, pruned: bool):
+def overhead(trials: int) -> None:
+    """The share of a search that sampling, storage and pruning take, with the default sampler."""
+    import optuna
+
+    from shoal.tune.mirror import Mirror
+
+    spent = dict.fromkeys(("ask", "suggest", "report", "prune", "tell", "storage"), 0.0)
+
+    def counted(owner, name: str, kind: str) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*given, **named):
+            began = time.perf_counter()
+            try:
+                return inner(*given, **named)
+            finally:
+                spent[kind] += time.perf_counter() - began
+
+        setattr(owner, name, outer)
+
+    for name in ("suggest_float", "suggest_int", "suggest_categorical"):
+        counted(optuna.Trial, name, "suggest")
+    counted(optuna.Trial, "report", "report")
+    counted(optuna.Trial, "should_prune", "prune")
+    counted(optuna.Study, "ask", "ask")
+    counted(optuna.Study, "tell", "tell")
+    counted(Mirror, "put", "storage")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        ours(str(Path(folder) / "study.journal"), trials, True, False, "auto")
+        whole = time.perf_counter() - began
+    used = sum(spent.values())
+    name = f"sampling, storage and pruning in {trials} trials"
+    share, each = used / whole, 1e3 * used / trials
+    claims = [
+        Claim(f"{name}: share of the whole", share, 0.05, 0.05 / share, 1.0, "share"),
+        Claim(f"{name}: each trial", each, 3.0, 3.0 / each, 1.0, "ms"),
+    ]
+    report(name, {k: 1e3 * v / trials for k, v in spent.items()}, "ms a trial", claims)
+
+
+def arm(role: str, workers: int, trials: int, pruned: bool, space: str):
     """Seconds from the start of the processes to the end of the last."""
 
     def run() -> float:
         with tempfile.TemporaryDirectory() as folder:
             journal, share = str(Path(folder) / "study.journal"), str(trials // workers)
             command = [sys.executable, __file__, "--role", role]
-            command += ["--journal", journal, "--trials", share]
+            command += ["--journal", journal, "--trials", share, "--space", space]
             began = time.perf_counter()
             environment = os.environ | ({"OMP_NUM_THREADS": "1"} if role == "peer" else {})
             running = [
@@ -128,24 +142,36 @@ def arm(role: str, workers: int, trials: int, pruned: bool):
 def main() -> None:
     """Measure, and print the table and the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--role", choices=("ours", "peer"))
+    parser.add_argument("--role", choices=("ours", "alone", "peer"))
     parser.add_argument("--journal")
     parser.add_argument("--trials", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pruner", action="store_true")
+    parser.add_argument("--space", choices=tuple(REQUIRED), default="plain")
+    parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     given = parser.parse_args()
     if given.role:
-        {"ours": ours, "peer": peer}[given.role](given.journal, given.trials, given.pruner)
+        worker = {"ours": ours, "alone": alone, "peer": peer}[given.role]
+        worker(given.journal, given.trials, given.pruner, given.space == "wide")
         return
+    if given.overhead:
+        overhead(given.trials)
+        return
+    settings = (given.trials, given.pruner, given.space)
     arms = {
-        "shoal": arm("ours", 1, given.trials, given.pruner),
-        "Optuna + PyTorch, 2 processes": arm("peer", 2, given.trials, given.pruner),
+        "shoal": arm("ours", 1, *settings),
+        "Optuna + PyTorch, 2 processes": arm("peer", 2, *settings),
     }
+    if given.alone:
+        arms["Optuna + our fit for each trial"] = arm("alone", 1, *settings)
     times = alternate(arms, given.rounds)
-    mine, theirs = times.values()
+    mine, theirs, *others = times.values()
     name = f"sweep of {given.trials} trials" + (", median pruning" if given.pruner else "")
-    required = 15.0 if given.pruner else 12.0
+    name += " of 4 widths and 4 activations" if given.space == "wide" else ""
+    required = REQUIRED[given.space][given.pruner]
     claims = [Claim(name, mine, theirs, theirs / mine, required, "seconds")]
+    claims += [Claim(f"{name}, no pool", mine, t, t / mine, 3.0, "seconds") for t in others]
     report(name, times, "s", claims)
 
 

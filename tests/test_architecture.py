@@ -210,7 +210,7 @@ def _declared_for_types():
             assert name.name == name.asname, "re-exports are written `X as X`"
             found[name.name] = node.module
     for name, home in sh._HOME.items():
-        module = {"data": "shoal", "zoo": "shoal.nets"}.get(name, home)
+        module = {"data": "shoal", "doctor": "shoal", "zoo": "shoal.nets"}.get(name, home)
         assert found[name] == module
     return found
 

@@ -16,9 +16,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shoal import data as data
+    from shoal import doctor as doctor
     from shoal.data import Data as Data
     from shoal.data import Preparation as Preparation
     from shoal.data import Split as Split
+    from shoal.doctor.advise.advising import advise as advise
+    from shoal.doctor.curing import cure as cure
+    from shoal.doctor.diagnosing import diagnose as diagnose
+    from shoal.doctor.diagnosing import preflight as preflight
+    from shoal.doctor.finding import Diagnosis as Diagnosis
+    from shoal.doctor.result import Cure as Cure
     from shoal.errors import DamagedFileError as DamagedFileError
     from shoal.errors import DataError as DataError
     from shoal.errors import DeviceError as DeviceError
@@ -174,14 +181,20 @@ if TYPE_CHECKING:
     from shoal.train.fit import resume as resume
     from shoal.train.member import Status as Status
     from shoal.train.model import Model as Model
-    from shoal.train.pool import Settings as Settings
     from shoal.train.record import Record as Record
     from shoal.train.run import Run as Run
+    from shoal.train.settings import Settings as Settings
     from shoal.tune.study import Study as Study
     from shoal.tune.tuning import tune as tune
 
 _HOMES = {
     "shoal.data": "data Data Preparation Split",
+    "shoal.doctor.curing": "cure",
+    "shoal.doctor.diagnosing": "diagnose preflight",
+    "shoal.doctor.finding": "Diagnosis",
+    "shoal.doctor.result": "Cure",
+    "shoal.doctor": "doctor",
+    "shoal.doctor.advise.advising": "advise",
     "shoal.errors": "DamagedFileError DataError DeviceError FileError RecipeError ShapeError "
     "ShoalError",
     "shoal.explain.regions.approximation": "approximation interpolation_net",
@@ -228,13 +241,13 @@ _HOMES = {
     "shoal.train.fit": "fit fit_many resume",
     "shoal.train.member": "Status",
     "shoal.train.model": "Model",
-    "shoal.train.pool": "Settings",
+    "shoal.train.settings": "Settings",
     "shoal.train.record": "Record",
     "shoal.train.run": "Run",
     "shoal.tune.study": "Study",
     "shoal.tune.tuning": "tune",
 }
-_MODULES = {"data", "zoo"}
+_MODULES = {"data", "doctor", "zoo"}
 _VERBS = {"explain", "report", "tune"}  # packages that can be called by their own name
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

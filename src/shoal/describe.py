@@ -68,14 +68,15 @@ class Description:
 
     A subclass may define its own ``__init__`` (for variable arguments) as long as it passes its
     fields to ``assign``; classes below it inherit it. Subclasses declared with
-    ``abstract=True`` are interfaces, not words.
+    ``abstract=True`` are interfaces, not words; those with ``word=False`` occur in programs only,
+    never in JSON.
     """
 
     kind: ClassVar[str]
     takes_variable: ClassVar[bool] = False
     _open: ClassVar[bool] = False  # set on a description that holds something open
 
-    def __init_subclass__(cls, abstract: bool = False) -> None:
+    def __init_subclass__(cls, abstract: bool = False, word: bool = True) -> None:
         cls.takes_variable = cls.takes_variable or "__init__" in cls.__dict__
         dataclasses.dataclass(frozen=True, init=not cls.takes_variable, repr=False)(cls)
         if abstract:
@@ -83,7 +84,8 @@ class Description:
         cls.kind = cls.__name__
         if cls.kind in KINDS:
             raise TypeError(f"a description named {cls.kind} exists already")
-        KINDS[cls.kind] = cls
+        if word:
+            KINDS[cls.kind] = cls
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, lambda static, children: _unflatten(cls, static, children)
         )

@@ -70,12 +70,10 @@ def test_the_default_space_has_what_matters_and_fits_the_data():
 
 def test_the_names_on_the_command_line_are_those_of_the_library():
     command = sys.modules["shoal.cli.tune"]  # shoal.cli has the command itself by that name
-    from shoal.tune.pictures import DRAWINGS
     from shoal.tune.samplers import BY_NAME, PRUNERS
 
-    assert set(command.SAMPLERS) == set(BY_NAME) - {"guess"}
+    assert set(command.SAMPLERS) == set(BY_NAME) - {"guess"} | {"pbt"}
     assert set(command.PRUNERS) == set(PRUNERS)
-    assert set(command.PICTURES) == set(DRAWINGS)
 
 
 def test_a_recipe_without_anything_open_is_refused(space, tmp_path):
@@ -84,3 +82,12 @@ def test_a_recipe_without_anything_open_is_refused(space, tmp_path):
     assert json.loads(closed.read_text())["kind"] == "Recipe"
     with pytest.raises(RecipeError, match="with something open in it"):
         run("tune", "iris", "--space", closed, "--trials", 3, "--folder", tmp_path / "x")
+
+
+def test_a_population_ends_with_the_lineage_of_the_winner(tmp_path):
+    folder = tmp_path / "p"
+    said = run("tune", "iris", "--epochs", 10, "--trials", 10, "--sampler", "pbt", "--quiet",
+               "--folder", folder)  # fmt: skip
+    assert "10 complete" in said
+    assert (folder / "lineage.json").exists() and (folder / "lineage.png").exists()
+    assert "the winner alone: " in said

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import shoal as sh
 from shoal.cli import cli
+from shoal.doctor.finding import Diagnosis, Finding
 from shoal.errors import DataError, FileError
 from shoal.report.contents import contents
 from shoal.report.page import LIMIT, as_json
@@ -257,6 +258,13 @@ def test_nothing_to_report_is_said():
         sh.report([], "r.html")
     with pytest.raises(DataError, match=r"findings needs \(title, text, diff\) for each"):
         contents([made(0)], findings=["text"])
+
+
+def test_diagnosis_and_cure_are_told_as_they_are():
+    finding = Finding("rate_too_high", "rate", "2 of 3 rose", "", 3, 2.0, 1.0, 0.5, False, "s", ())
+    told = contents([made(0)], findings=Diagnosis((finding,), (), "both rise")).findings
+    assert told == (("the losses", "both rise", ""), ("rate_too_high", str(finding), ""))
+    assert contents([made(0)], findings=Diagnosis(())).findings[0][0] == "nothing is wrong"
 
 
 def test_the_package_is_the_function():

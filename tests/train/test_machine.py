@@ -14,7 +14,8 @@ import shoal as sh
 from shoal.errors import DeviceError
 from shoal.train import layouts, slots
 from shoal.train.devices import cache_folder, memory_budget, spread
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 
 RECIPE = sh.Recipe(sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3)), loss="cross_entropy", epochs=3)
 

@@ -7,7 +7,8 @@ import pytest
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.errors import DeviceError, RecipeError
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 
 from contracts.tables import LAYERS, LOSSES, OPTIMISERS, SCHEDULES, data_for
 

@@ -7,7 +7,8 @@ import torch
 import shoal as sh
 from shoal.arrays import flatten
 from shoal.train import signals
-from shoal.train.pool import Pool, plan_work
+from shoal.train.pool import Pool
+from shoal.train.settings import plan_work
 
 PLAIN = sh.Preparation("none", "none", sh.Split(validation=0))
 NET = sh.Net(sh.Dense(7), sh.ReLU(), sh.Dense(5), sh.Tanh(), sh.Dense(3))
@@ -222,6 +223,12 @@ def test_every_layout_reads_the_same(small):
     for name in found[0]:
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-9, err_msg=name)
         np.testing.assert_allclose(found[0][name][:, 0], pool[name][:, 0], rtol=1e-9, err_msg=name)
+
+
+def test_networks_without_activations_are_read_in_a_pool(small):
+    recipe = sh.Recipe(sh.Net(sh.Dense(3)), "cross_entropy", epochs=2)
+    for run in sh.fit_many([recipe.replace(seed=k) for k in range(4)], small, show=False):
+        assert np.isfinite(run.record["dense1:gradient_norm"]).all()
 
 
 def test_streamed_data_is_read_too(small):

@@ -1,5 +1,7 @@
 """The executor: trials equal their recipes alone, one compilation, repeatable, failures alone."""
 
+import functools
+
 import numpy as np
 import optuna
 import pytest
@@ -8,6 +10,8 @@ from optuna.trial import TrialState
 import shoal as sh
 from shoal.errors import DataError, DeviceError, RecipeError
 from shoal.tune import executor as executors
+from shoal.tune import planner as planners
+from shoal.tune import tuning
 
 QUIET = {"show": False, "fresh": 2, "slots": 8}  # so that most tests share one program
 
@@ -45,6 +49,41 @@ def test_a_trial_equals_its_recipe_alone(small, precision, close):
         assert losses[-1] == pytest.approx(trial.value, rel=close)
         reported = [losses[epoch - 1] for epoch in trial.intermediate_values]
         assert reported == pytest.approx(list(trial.intermediate_values.values()), rel=close)
+
+
+def test_two_lanes_of_one_signature_share_program_and_queue(small, monkeypatch):
+    """As on a device beside the processor: the host works for one while the other trains."""
+    overlapping = functools.partial(executors.Executor, overlap=True)
+    monkeypatch.setattr(tuning, "Executor", overlapping)
+    study = sh.tune(space(), small, trials=20, pruner="median", **QUIET)
+    assert study.compilations <= 1
+    found = trials(study)
+    assert [trial.user_attrs["trial"] for trial in found] == list(range(20))
+    assert {trial.state for trial in found} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    complete = trials(study, TrialState.COMPLETE)
+    for trial in (complete[0], complete[-1]):
+        assert alone(study, trial.number, small)[-1] == pytest.approx(trial.value, rel=1e-3)
+
+
+def test_the_last_seats_move_to_a_smaller_pool(small, monkeypatch):
+    """Where compiling costs nothing, the slots follow the seats: 2, of 8, after the first 2 epochs."""
+    seen = []
+
+    def noted(self, *arguments):
+        found = advance(self, *arguments)
+        seen.append([len(lane.seats) for lane in self.lanes.values()])
+        return found
+
+    advance = executors.Executor.advance
+    monkeypatch.setattr(executors.Executor, "advance", noted)
+    monkeypatch.setattr(planners, "CPU", planners.CPU._replace(compilation=0.0))
+    epochs = sh.Choice(6, 60)
+    guesses = [{"epochs": 60 if k < 2 else 6} for k in range(8)]
+    study = sh.tune(space(epochs=epochs), small, trials=8, guesses=guesses, **QUIET)
+    assert [8] in seen and [2] in seen
+    for number in (0, 1, 5):
+        trial = trials(study)[number]
+        assert alone(study, number, small)[-1] == pytest.approx(trial.value, rel=1e-3)
 
 
 def test_the_value_is_that_of_the_weights_that_the_recipe_keeps(small):

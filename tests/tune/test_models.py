@@ -5,7 +5,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.optimize import minimize
 
-from shoal.tune.samplers import harmonica, lipschitz, quadratic
+from shoal.tune.samplers import harmonica, lipschitz, quadratic, surrogate
+from shoal.tune.samplers.history import View
 from shoal.tune.samplers.space import Space
 
 
@@ -57,6 +58,68 @@ def test_the_minimum_respects_the_box(rng):
         assert (s >= low - 1e-12).all()
         assert (s <= high + 1e-12).all()
         assert model(s) <= 1e-12
+
+
+def test_the_minimum_respects_box_and_ellipsoid(rng):
+    excess = []
+    for _ in range(40):
+        h = rng.normal(size=(3, 3))
+        model = quadratic.Quadratic(0.0, rng.normal(size=3), h @ h.T, 0.0)
+        turned, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        metric = (turned / [1.0, 3.0, 10.0]) @ turned.T
+        low, high = -2 * rng.random(3), 2 * rng.random(3)
+        s = quadratic.minimise(model, low, high, metric)
+        assert (s >= low - 1e-9).all()
+        assert (s <= high + 1e-9).all()
+        assert np.linalg.norm(metric @ s) <= 1 + 1e-9
+        points = rng.uniform(low, high, (5000, 3))
+        points = points[np.linalg.norm(points @ metric, axis=1) <= 1]
+        least = float(model(points).min())
+        excess.append((float(model(s)) - least) / abs(least))
+    assert np.median(excess) <= 0.0  # as good as the best of 5,000 points; a box can cost more
+
+
+def test_curvature_that_no_point_shows_is_in_doubt(rng):
+    s = rng.normal(size=(12, 2)) * [1.0, 1e-4]
+    found = quadratic.fit_with_doubts(s, 4 * s[:, 0] ** 2)
+    across = int(np.argmax(np.abs(found.vectors[1])))
+    assert found.doubts[across] > 100 * found.doubts[1 - across]
+    assert found.curvatures[1 - across] == pytest.approx(8, rel=0.05)
+
+
+def view_of(x, y, distributions, pending=()):
+    space = Space(distributions)
+    n, waiting = len(x), np.array(pending).reshape(-1, space.size)
+    return View(
+        space, n, x, y, np.ones(n, bool), np.arange(n), [None] * n, waiting, [None] * len(waiting)
+    )
+
+
+def test_the_process_tells_columns_that_matter_from_noise(rng):
+    x = rng.random((60, 2))
+    box = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
+    steep = surrogate.fitted(view_of(x, np.sin(9 * x[:, 0]), box))
+    assert steep.lengths[1] > 2 * steep.lengths[0]
+    noisy = surrogate.fitted(view_of(x, rng.normal(size=60), box))
+    smooth = surrogate.fitted(view_of(x, np.sum((x - 0.4) ** 2, axis=1), box))
+    assert noisy.noise >= 10 * smooth.noise
+
+
+def test_the_hopeful_point_is_near_the_minimum_and_a_batch_is_spread(rng):
+    x = np.concatenate([rng.random((40, 2)), rng.integers(0, 3, (40, 1))], axis=1)
+    y = np.sum((x[:, :2] - 0.3) ** 2, axis=1) + (x[:, 2] != 1)
+    box = {
+        "a": FloatDistribution(0, 1),
+        "b": FloatDistribution(0, 1),
+        "c": CategoricalDistribution(["x", "y", "z"]),
+    }
+    asked = []
+    for _ in range(8):
+        asked.append(surrogate.hopeful(view_of(x, y, box, asked), rng))
+    points = np.array(asked)
+    close = np.abs(points[:, :2] - 0.3).max(axis=1) < 0.3
+    assert ((points[:, 2] == 1) & close).sum() >= 4
+    assert len(np.unique(points, axis=0)) == 8
 
 
 def test_slopes_are_the_least_that_explain_the_values(rng):

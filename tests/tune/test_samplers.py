@@ -168,6 +168,17 @@ def test_a_bowl_is_found(name):
     assert best < 0.1 * rivals.best_value
 
 
+def test_no_category_is_given_up_after_few_noisy_trials():
+    rng = np.random.default_rng(0)
+    study = optuna.create_study(sampler=sampler("auto", seed=0))
+    for _ in range(4):
+        asked = [study.ask(SPACE) for _ in range(32)]
+        for trial in asked:
+            study.tell(trial, loss(trial.params) + 2 * rng.normal())
+    late = [t.params["act"] for t in study.trials[32:]]
+    assert all(late.count(act) >= 3 for act in ("relu", "tanh", "gelu"))
+
+
 def test_a_small_box_is_exhausted_before_a_point_repeats(sampler_):
     space = {"a": IntDistribution(0, 2), "b": CategoricalDistribution(["x", "y"])}
     study = optuna.create_study(sampler=sampler_())

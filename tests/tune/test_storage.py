@@ -1,11 +1,14 @@
 """Storages: every finished trial is written, and a study that was killed goes on."""
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -76,6 +79,31 @@ def test_every_finished_trial_is_in_the_storage(script, tmp_path, ending):
     assert by_number[0].params == {"optimiser.learning_rate": 0.01}
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("optuna_dashboard") is None,
+    reason="the package optuna-dashboard is not installed",
+)
+@pytest.mark.filterwarnings("ignore")  # of the dashboard's own
+@pytest.mark.parametrize("ending", ["study.journal", "study.db"])
+def test_the_dashboard_opens_the_storage(script, tmp_path, ending):
+    """Asked in the process, as its page asks it."""
+    from optuna_dashboard import wsgi
+
+    script[1]["search"](tmp_path / ending, 12)
+    app = wsgi(open_storage(tmp_path / ending))
+
+    def get(path):
+        environment: dict = {"PATH_INFO": path, "QUERY_STRING": "after=0"}
+        setup_testing_defaults(environment)
+        return json.loads(b"".join(app(environment, lambda status, headers, *more: None)))
+
+    (summary,) = get("/api/studies")["study_summaries"]
+    assert summary["study_name"] == "study" and summary["directions"] == ["minimize"]
+    trials = get(f"/api/studies/{summary['study_id']}")["trials"]
+    assert len(trials) == 12
+    assert {trial["state"] for trial in trials} <= {"Complete", "Pruned"}
+
+
 def kill_when(path, storage, finished):
     """Let the script search until so many trials have finished, and kill it."""
     environment = os.environ | {"PYTHONPATH": str(Path(sh.__file__).parents[1])}
@@ -140,7 +168,7 @@ def test_another_study_in_the_storage_is_refused(script, tmp_path):
 def test_a_folder_holds_the_study_the_winner_and_the_model(script, tmp_path):
     space = script[1]
     study = sh.tune(space["space"](), space["data"](), trials=8, folder=tmp_path / "f", **QUIET)
-    names = {"study.journal", "space.json", "winner.json", "best.safetensors"}
+    names = {"study.journal", "study.json", "space.json", "winner.json", "best.safetensors"}
     assert {path.name for path in (tmp_path / "f").iterdir()} == names
     assert sh.Recipe.from_json((tmp_path / "f" / "space.json").read_text()) == space["space"]()
     winner = sh.Recipe.from_json((tmp_path / "f" / "winner.json").read_text())

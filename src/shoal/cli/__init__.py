@@ -9,7 +9,11 @@ import sys
 
 import click
 
+from shoal.cli.advise import advise
+from shoal.cli.cure import cure
 from shoal.cli.demo import demo
+from shoal.cli.diagnose import diagnose
+from shoal.cli.doctor_bench import doctor_bench
 from shoal.cli.explain import explain
 from shoal.cli.fit import fit
 from shoal.cli.gradcheck import gradcheck
@@ -30,13 +34,18 @@ def cli() -> None:
     shoal demo                                       see it work on handwritten digits
     shoal fit houses.csv --target price              train on your table
     shoal tune houses.csv --target price             search the hyperparameters
+    shoal advise digits                              the learning rate, measured
     shoal predict runs/houses/model.safetensors new.csv
+    shoal diagnose digits --rate 1                   say what is wrong with a training
     shoal explain --example                          every number of one step of training
     shoal show dead_relu                             test what textbooks say
     """
 
 
-COMMANDS = (demo, fit, tune, summary, predict, explain, show, gradcheck, plot, report)
+COMMANDS = (
+    demo, fit, tune, advise, summary, predict, diagnose, cure, explain, show, gradcheck, plot,
+    report, doctor_bench,
+)  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -1,20 +1,22 @@
-"""``shoal demo``: the main job on embedded real data, from description to prediction."""
+"""``shoal demo``: a network that does not learn is diagnosed, cured, tuned and reported."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from shoal.data import Data
+    from shoal.doctor.result import Cure
     from shoal.recipe import Recipe
     from shoal.train.run import Run
+    from shoal.tune.study import Study
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
-DROPOUTS = (0.0, 0.3)
-PENALTIES = (0.0, 0.1)
+DEPTH = 6
+TRIALS = 200
+EPOCHS = 30
+TUNED_EPOCHS = 15
 
 
 @click.command()
@@ -23,113 +25,116 @@ PENALTIES = (0.0, 0.1)
     type=click.Path(file_okay=False),
     default="demo",
     show_default=True,
-    help="Folder for the picture and the model.",
+    help="Folder for pictures, report and model.",
+)
+@click.option(
+    "--trials", type=click.IntRange(1), default=TRIALS, show_default=True, help="Of the search."
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
-def demo(out: str, quiet: bool) -> None:
-    """Train on 1,797 handwritten digits: one network, then 32 variants side by side.
+def demo(out: str, trials: int, quiet: bool) -> None:
+    """Diagnose, cure, tune and report a network that does not learn, on 1,797 handwritten digits.
 
-    Ends with a picture of all learning curves, a saved model, and its predictions for digits that
-    it never saw. Under a minute on two cores.
-    """  # fmt: skip
+    Six layers of sigmoid on raw pixels get a diagnosis with its evidence, a cure proven by
+    training every remedy beside them, 200 trials of what is left open, and a report. Under 90
+    seconds on two cores.
+    """
     from shoal import data
 
-    began, folder, digits = time.perf_counter(), Path(out), data.digits()
-    recipe = _recipe()
-    click.secho("\n1. Describe and check: nothing has run yet", bold=True)
-    click.echo(str(recipe.net.summary(digits.shape)))
-    click.secho("\n2. Train one network", bold=True)
-    single = _train_one(recipe, digits, not quiet)
-    click.echo(repr(single))
-    click.secho("\n3. Train 32 variants side by side in one compiled program", bold=True)
-    runs = _train_many(recipe, digits, not quiet)
-    best = _table(runs)
-    _draw(runs, folder)
-    click.secho("\n4. Save the best, load it, predict digits it never saw", bold=True)
-    _predict(best, digits, folder)
+    began, folder, digits, show = time.perf_counter(), Path(out), data.digits(), not quiet
+    folder.mkdir(parents=True, exist_ok=True)
+    _title("1. A network, described and checked; nothing has run yet")
+    sick = _sick()
+    click.echo(str(sick.net.summary(digits.shape)))
+    _title("2. It trains, and does not learn")
+    run = _train(sick, digits, show)
+    _title("3. What is wrong with it")
+    _diagnose(run)
+    _title("4. The cure: every remedy beside the sick training, on the same batches")
+    cure = _cure(run, digits, folder, show)
+    _title(f"5. What is left open: {trials} trials through one compiled program")
+    study = _tune(cure, digits, trials, show)
+    _title("6. All of it on one page")
+    _report(run, cure, study, folder)
+    _title("7. The best network, saved, loaded, and asked about digits it never saw")
+    _predict(study, digits, folder)
     click.echo(f"\n{time.perf_counter() - began:.0f} s in all")
 
 
-def _recipe() -> "Recipe":
+def _title(text: str) -> None:
+    click.secho(f"\n{text}", bold=True)
+
+
+def _sick() -> "Recipe":
     import shoal as sh
 
+    hidden = [layer for _ in range(DEPTH) for layer in (sh.Dense(32), sh.Sigmoid())]
     return sh.Recipe(
-        sh.Net(sh.Dense(64), sh.ReLU(), sh.Dropout(0.2), sh.Dense(10)),
+        sh.Net(*hidden, sh.Dense(10)),
         loss="cross_entropy",
         optimiser=sh.Adam(1e-3),
-        epochs=40,
-        l2=0.0,
-        preparation=sh.Preparation(split=sh.Split(validation=0.2, test=0.2)),
-        name="digits",
+        epochs=EPOCHS,
+        preparation=sh.Preparation(inputs="none", split=sh.Split(validation=0.2, test=0.2)),
+        name="six sigmoid layers on raw pixels",
     )
 
 
-def _train_one(recipe: "Recipe", digits: "Data", show: bool) -> "Run":
+def _train(recipe: "Recipe", digits: "Data", show: bool) -> "Run":
     import shoal as sh
 
-    return sh.fit(recipe, digits, show=show)
+    run = sh.fit(recipe, digits, show=show)
+    click.echo(repr(run))
+    return run
 
 
-def _train_many(recipe: "Recipe", digits: "Data", show: bool) -> list["Run"]:
+def _diagnose(run: "Run") -> None:
     import shoal as sh
 
-    variants = [
-        recipe.edit(
-            {
-                "optimiser.learning_rate": rate,
-                "net.layers[2].rate": dropout,
-                "l2": l2,
-                "name": f"rate {rate:g}, dropout {dropout:g}, L2 {l2:g}",
-            }
-        )
-        for rate in RATES
-        for dropout in DROPOUTS
-        for l2 in PENALTIES
-    ]
-    began = time.perf_counter()
-    runs = sh.fit_many(variants, digits, show=show)
-    seconds = time.perf_counter() - began
-    epochs = sum(run.epochs[0] for run in runs)
-    click.echo(f"{len(runs)} networks, {epochs} epochs in {seconds:.1f} s, compilation included")
-    return runs
+    click.echo(str(sh.diagnose(run)))
 
 
-def _table(runs: Sequence["Run"]) -> "Run":
-    """Print the runs by validation loss, the best first; return the best."""
-    from rich.console import Console
-    from rich.table import Table
+def _cure(run: "Run", digits: "Data", folder: Path, show: bool) -> "Cure":
+    import shoal as sh
 
-    order = sorted(runs, key=lambda run: run.final["validation_loss"])
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "recipe", "training loss", "validation loss", "validation accuracy"):
-        table.add_column(heading, no_wrap=True, justify="left" if heading == "recipe" else "right")
-    shown = [*range(5), None, *range(len(order) - 3, len(order))]
-    for place in shown:
-        if place is None:
-            table.add_row("...", "", "", "", "")
-            continue
-        run = order[place]
-        names = ("train_loss", "validation_loss", "validation_accuracy")
-        numbers = [f"{run.final[name]:.4f}" for name in names]
-        table.add_row(str(place + 1), run.recipe.name, *numbers)
-    Console(width=100).print(table)
-    return order[0]
+    found = sh.cure(run.recipe, digits, sh.diagnose(run), show=show)
+    click.echo(found.text)
+    click.echo(f"the remedies: {found.draw(folder / 'cure.png')}")
+    return found
 
 
-def _draw(runs: list["Run"], folder: Path) -> None:
-    from shoal.explain.pictures.curves import draw_curves
+def _tune(cure: "Cure", digits: "Data", trials: int, show: bool) -> "Study":
+    import shoal as sh
 
-    path = draw_curves(runs, folder / "curves.png", "32 recipes on digits, trained side by side")
-    click.echo(f"their learning curves: {path}")
+    units: Any = sh.Choice(32, 64, 128)
+    activation: Any = sh.Choice(sh.ReLU(), sh.Mish(), sh.SELU())
+    dropout: Any = sh.Float(0.0, 0.5)
+    rate: Any = sh.Float(3e-4, 3e-2, log=True)
+    space = cure.recipe.replace(
+        net=sh.Net(sh.Dense(units), activation, sh.Dropout(dropout), sh.Dense(10)),
+        optimiser=sh.Adam(rate),
+        l2=sh.Float(1e-3, 3.0, log=True),
+        epochs=TUNED_EPOCHS,
+        name="tuned",
+    )
+    click.echo(repr(space.parameters))
+    study = sh.tune(space, digits, trials=trials, pruner="median", show=show)
+    click.echo(repr(study))
+    return study
 
 
-def _predict(best: "Run", digits: "Data", folder: Path) -> None:
+def _report(run: "Run", cure: "Cure", study: "Study", folder: Path) -> None:
+    import shoal as sh
+
+    runs: list[Any] = [run, *([cure.run] if cure.run is not None else []), study]
+    path = sh.report(runs, folder / "report.html", findings=sh.diagnose(run), cures=cure)
+    click.echo(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def _predict(study: "Study", digits: "Data", folder: Path) -> None:
     from shoal.train.model import Model
 
-    path = best.save(folder / "digits.safetensors")
+    path = study.best.save(folder / "digits.safetensors")
     model = Model.load(path)
-    rows = best.prepared.parts.test
-    predicted = model.predict(digits.inputs[rows])
-    right = predicted == [digits.classes[code] for code in digits.targets[rows]]
+    rows = study.run.prepared.parts.test
+    right = model.predict(digits.inputs[rows]) == [digits.classes[c] for c in digits.targets[rows]]
     click.echo(f"{path}: {path.stat().st_size:,} bytes")
     click.echo(f"test split: {right.sum()} of {len(rows)} right ({right.mean():.1%})")

@@ -5,15 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal.cli.options import (
-    OPTIMISERS,
-    SCHEDULES,
-    data_options,
-    network,
-    network_options,
-    read_data,
-    read_recipe,
-)
+from shoal.cli.options import data_options, read_data
+from shoal.cli.training import recipe_of, training_options
 
 if TYPE_CHECKING:
     from shoal.data import Data
@@ -24,53 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @data_options
-@click.option(
-    "--recipe",
-    "recipe_path",
-    type=click.Path(exists=True, dir_okay=False),
-    help="A recipe as JSON; the options below are then ignored.",
-)
-@network_options
-@click.option("--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True)
-@click.option("--rate", type=float, help="Learning rate; by default the optimiser's usual one.")
-@click.option(
-    "--schedule",
-    type=click.Choice(SCHEDULES),
-    default="constant",
-    show_default=True,
-    help="Of the learning rate.",
-)
-@click.option("--batch-size", help='Examples in a batch, or "full".  [default: 32]')
-@click.option("--epochs", type=int, default=50, show_default=True, help="Limit on the epochs.")
-@click.option(
-    "--patience",
-    type=int,
-    default=10,
-    show_default=True,
-    help="Epochs without a better validation loss before stopping; -1 for no limit.",
-)
-@click.option("--l2", type=float, help="Penalty on the squares of the weights.")
-@click.option("--l1", type=float, help="Penalty on their absolute values.")
-@click.option(
-    "--validation",
-    type=float,
-    default=0.2,
-    show_default=True,
-    help="Share of the rows to validate on.",
-)
-@click.option(
-    "--test",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Share of the rows kept for one look at the end.",
-)
-@click.option(
-    "--scaling",
-    default="standard",
-    show_default=True,
-    help="Of the inputs: standard, minmax, symmetric, robust or none.",
-)
+@training_options
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -78,7 +25,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="Train so many networks that differ in their seed, and average them.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and dropout.")
 @click.option(
     "--start-epoch",
     type=click.IntRange(0),
@@ -102,6 +48,12 @@ if TYPE_CHECKING:
     "--resume",
     is_flag=True,
     help="Go on with the training in the folder, by default the newest of this NAME.",
+)
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Look for what is wrong before the training: one batch.",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 def fit(source: str, **options: Any) -> None:
@@ -139,45 +91,22 @@ def _train(data: "Data", folder: Path, options: dict[str, Any]) -> "Run":
     show = not options["quiet"]
     if options["resume"]:
         return resume(folder, data, show=show)[0]
-    recipe = _recipe(data, options)
+    recipe = recipe_of(data, options)
+    if options["check"]:
+        _check(recipe, data)
     chosen = {key: options[key] for key in ("seeds", "signals", "start_epoch")}
     return train(recipe, data, folder=folder, show=show, **chosen)
 
 
-def _recipe(data: "Data", options: dict[str, Any]) -> "Recipe":
-    from shoal.data import Preparation, Split
-    from shoal.optim.optimisers import BY_NAME
-    from shoal.recipe import EarlyStopping, Recipe
+def _check(recipe: "Recipe", data: "Data") -> None:
+    """Say before the training what looks wrong; the training then begins all the same."""
+    from shoal.doctor.diagnosing import preflight
 
-    if options["recipe_path"]:
-        return read_recipe(options["recipe_path"])
-    optimiser = BY_NAME[options["optimiser"]]
-    if options["rate"] is not None:
-        optimiser = optimiser.replace(learning_rate=options["rate"])
-    patience, validation = options["patience"], options["validation"]
-    split = Split(validation=validation, test=options["test"])
-    return Recipe(
-        network(options["hidden"], data.width, options["activation"], options["dropout"]),
-        loss="cross_entropy" if data.classes else "mean_squared_error",
-        optimiser=optimiser,
-        schedule=options["schedule"],
-        batch_size=_batch_size(options["batch_size"]),
-        epochs=options["epochs"],
-        l2=options["l2"],
-        l1=options["l1"],
-        early_stopping=EarlyStopping(patience) if patience >= 0 and validation > 0 else None,
-        preparation=Preparation(inputs=options["scaling"], split=split),
-        seed=options["seed"],
-        name=data.name,
-    )
-
-
-def _batch_size(text: str | None) -> int | str | None:
-    if text is None or text == "full":
-        return text
-    if not text.isdigit():
-        raise click.UsageError(f'--batch-size takes a whole number or "full", got {text!r}')
-    return int(text)
+    found = preflight(recipe, data)
+    for finding in found:
+        click.echo(f"check: {finding}", err=True)
+    for hint in found.hints:
+        click.echo(f"hint: {hint}", err=True)
 
 
 def _report(run: "Run", folder: Path, source: str) -> None:

@@ -1,4 +1,4 @@
-"""``shoal report``: one HTML page about runs."""
+"""``shoal report``: one HTML page about runs and studies."""
 
 import click
 
@@ -14,10 +14,11 @@ import click
 )
 @click.option("--title", default="", help="By default the names of the data.")
 def report(runs: tuple[str, ...], out: str, title: str) -> None:  # fmt: skip
-    """Write a page about RUNS, folders that shoal fit wrote: table, curves, data, recipes.
+    """Write a page about RUNS, folders that shoal fit or shoal tune wrote: tables, curves, data.
 
     \b
     shoal report runs/digits runs/digits-2 --out report.html
+    shoal report runs/digits-tune
 
     The page is one file: it opens from the disk and needs no network.
     """  # fmt: skip

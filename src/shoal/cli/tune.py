@@ -27,9 +27,9 @@ SAMPLERS = (
     "random",
     "quasi-random",
     "grid",
+    "pbt",
 )
 PRUNERS = ("none", "median", "halving", "hyperband", "patient")
-PICTURES = ("history", "parallel", "slice", "importance")
 
 
 @click.command()
@@ -45,8 +45,18 @@ PICTURES = ("history", "parallel", "slice", "importance")
 )
 @click.option("--trials", type=click.IntRange(1), help="How many.  [default: 100]")
 @click.option("--seconds", type=float, help="After which no new trial begins.")
-@click.option("--sampler", type=click.Choice(SAMPLERS), default="auto", show_default=True)
-@click.option("--pruner", type=click.Choice(PRUNERS), default="median", show_default=True)
+@click.option(
+    "--sampler",
+    type=click.Choice(SAMPLERS),
+    default="auto",
+    show_default=True,
+    help="What proposes the next trial.",
+)
+@click.option(
+    "--pruner",
+    type=click.Choice(PRUNERS),
+    help="What ends trials early.  [default: median; none for pbt]",
+)
 @click.option(
     "--storage",
     help="Where every finished trial goes: a file, or a URL of SQLite or PostgreSQL.  "
@@ -62,6 +72,11 @@ PICTURES = ("history", "parallel", "slice", "importance")
     "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Members of each trial."
 )
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate each trial with so many.")
+@click.option(
+    "--outer",
+    type=click.IntRange(2),
+    help="Repeat the search in so many outer folds: nested cross-validation.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=50, show_default=True, help="Of a trial.")
 @click.option(
     "--validation", type=float, default=0.2, show_default=True, help="Share to compare trials on."
@@ -70,6 +85,12 @@ PICTURES = ("history", "parallel", "slice", "importance")
     "--test", type=float, default=0.2, show_default=True, help="Share for one look at the end."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampler.")
+@click.option(
+    "--ray",
+    "cluster",
+    metavar="ADDRESS",
+    help="Search on a Ray cluster: its address, auto, or local to start one here.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def tune(source: str, **options: Any) -> None:
     """Search the best hyperparameters for SOURCE: a table, or the name of a built-in data set.
@@ -89,8 +110,13 @@ def tune(source: str, **options: Any) -> None:
     study = _search(space, data, folder, options)
     click.echo(repr(study))
     drawn = _draw(study, folder)
-    kept = ["best.safetensors", "winner.json", "space.json", *drawn]
+    kept = ["best.safetensors", "winner.json", "space.json", "study.json", *drawn]
     click.echo(f"kept in {folder}: {', '.join(kept)}")
+    lineage = study.lineage()
+    if len(lineage.epochs) > 1:
+        click.echo(f"the winner was trained with\n{lineage}")
+        click.echo(f"the winner alone: Lineage.load({str(folder / 'lineage.json')!r}).fit(data)")
+        return
     click.echo(f"the winner alone: {_alone(source, given, study, folder)}")
 
 
@@ -100,13 +126,16 @@ def _space(data: "Data", options: dict[str, Any]) -> "Recipe":
     if options["space_path"]:
         return read_recipe(options["space_path"])
     shares = {key: options[key] for key in ("epochs", "validation", "test")}
-    return default_space(data, **shares)
+    return default_space(data, **shares, fixed=options["sampler"] == "pbt")
 
 
 def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]) -> "Study":
     from shoal.tune.tuning import tune as search
 
-    chosen = {key: options[key] for key in ("seconds", "sampler", "pruner", "storage", "seeds")}
+    chosen = {
+        key: options[key] for key in ("seconds", "sampler", "pruner", "storage", "seeds", "cluster")
+    }
+    chosen["pruner"] = options["pruner"] or ("none" if options["sampler"] == "pbt" else "median")
     trials = options["trials"]
     if trials is None and options["seconds"] is None and options["sampler"] != "grid":
         trials = USUAL_TRIALS
@@ -115,6 +144,7 @@ def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]
         data,
         trials=trials,
         folds=options["folds"],
+        outer=options["outer"],
         seed=options["seed"],
         folder=folder,
         show=not options["quiet"],
@@ -124,8 +154,9 @@ def _search(space: "Recipe", data: "Data", folder: Path, options: dict[str, Any]
 
 def _draw(study: "Study", folder: Path) -> list[str]:
     """Every picture that there is something to show in."""
-    kinds = [kind for kind in PICTURES if kind != "importance" or study.importance()]
-    return [study.draw(folder / f"{kind}.png", kind).name for kind in kinds]
+    from shoal.tune.pictures import drawable
+
+    return [study.draw(folder / f"{kind}.png", kind).name for kind in drawable(study)]
 
 
 def _alone(source: str, given: dict[str, Any], study: "Study", folder: Path) -> str:

@@ -45,6 +45,7 @@ class Activation(Layer, abstract=True):
     """The interface of an activation: it keeps the shape and, as a rule, has no parameters."""
 
     facts: ClassVar[Facts]
+    zeros = "filled"
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return in_shape

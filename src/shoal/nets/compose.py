@@ -23,8 +23,8 @@ def named(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The layers with their names within the sequence."""
     counts: dict[str, int] = {}
     for layer in layers:
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        yield f"{layer.kind.lower()}{counts[layer.kind]}", layer
+        counts[layer.called] = counts.get(layer.called, 0) + 1
+        yield f"{layer.called.lower()}{counts[layer.called]}", layer
 
 
 def shapes(layers: Sequence[Layer], in_shape: Shape, strict: bool = False) -> list[Shape]:

@@ -15,7 +15,7 @@ sqrt(2 / (1 + slope²)) for LeakyReLU.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,14 +34,21 @@ class Draw(NamedTuple):
 
     key: Array
     shape: Shape
-    fan_in: int
-    fan_out: int
-    gain: float
+    fan_in: Any
+    fan_out: Any
+    gain: Any
     dtype: np.dtype
 
 
 class Initialiser(Description, abstract=True):
-    """The interface of an initialiser."""
+    """The interface of an initialiser.
+
+    Class attributes:
+        elementwise: whether each weight is drawn by itself, so that the weights of an array are
+            those of a longer flat one, in order; its fans may then be tracers.
+    """
+
+    elementwise: ClassVar[bool] = False
 
     def sample(self, draw: Draw) -> Array:
         """Weights of shape ``draw.shape``."""
@@ -51,6 +58,8 @@ class Initialiser(Description, abstract=True):
 class Zeros(Initialiser):
     """All zeros; right for biases, wrong for weights: every unit then learns the same."""
 
+    elementwise = True
+
     def sample(self, draw: Draw) -> Array:
         return jnp.zeros(draw.shape, draw.dtype)
 
@@ -58,6 +67,7 @@ class Zeros(Initialiser):
 class Constant(Initialiser):
     """All weights equal to ``value``."""
 
+    elementwise = True
     value: float = traced(must=Number())
 
     @staticmethod
@@ -72,6 +82,7 @@ class Constant(Initialiser):
 class Normal(Initialiser):
     """Normal with mean 0 and standard deviation ``std``."""
 
+    elementwise = True
     std: float = traced(default=0.01, must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
@@ -81,13 +92,14 @@ class Normal(Initialiser):
 class Uniform(Initialiser):
     """Uniform in [-limit, limit)."""
 
+    elementwise = True
     limit: float = traced(default=0.05, must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
         return self.limit * jax.random.uniform(draw.key, draw.shape, draw.dtype, -1.0, 1.0)
 
 
-def _with_std(draw: Draw, std: float, distribution: str) -> Array:
+def _with_std(draw: Draw, std: Any, distribution: str) -> Array:
     if distribution == "normal":
         return std * jax.random.normal(draw.key, draw.shape, draw.dtype)
     # A uniform law on [-a, a] has the variance a² / 3.
@@ -102,32 +114,35 @@ class Glorot(Initialiser):
     that are linear near 0.
     """
 
+    elementwise = True
     distribution: str = static(default="uniform", must=DISTRIBUTION)
     gain: float = traced(default=1.0, must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
-        std = self.gain * math.sqrt(2.0 / (draw.fan_in + draw.fan_out))
+        std = self.gain * (2.0 / (draw.fan_in + draw.fan_out)) ** 0.5
         return _with_std(draw, std, self.distribution)
 
 
 class He(Initialiser):
     """He, also called Kaiming: variance gain² / n_in with gain sqrt(2), for ReLU."""
 
+    elementwise = True
     distribution: str = static(default="normal", must=DISTRIBUTION)
     gain: float = traced(default=math.sqrt(2.0), must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
-        return _with_std(draw, self.gain / math.sqrt(draw.fan_in), self.distribution)
+        return _with_std(draw, self.gain / draw.fan_in**0.5, self.distribution)
 
 
 class LeCun(Initialiser):
     """LeCun: variance gain² / n_in with gain 1, for linear and self-normalising layers."""
 
+    elementwise = True
     distribution: str = static(default="normal", must=DISTRIBUTION)
     gain: float = traced(default=1.0, must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
-        return _with_std(draw, self.gain / math.sqrt(draw.fan_in), self.distribution)
+        return _with_std(draw, self.gain / draw.fan_in**0.5, self.distribution)
 
 
 class Auto(Initialiser):
@@ -137,10 +152,11 @@ class Auto(Initialiser):
     multiplies the standard deviation.
     """
 
+    elementwise = True
     scale: float = traced(default=1.0, must=POSITIVE)
 
     def sample(self, draw: Draw) -> Array:
-        return _with_std(draw, self.scale * draw.gain / math.sqrt(draw.fan_in), "normal")
+        return _with_std(draw, self.scale * draw.gain / draw.fan_in**0.5, "normal")
 
 
 class Orthogonal(Initialiser):

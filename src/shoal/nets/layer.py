@@ -15,9 +15,10 @@ from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
-from shoal.arrays import Array, Numbers, Shape, Tree, psum_together
+from shoal.arrays import Array, Numbers, Shape, Tree, psum_together, size
 from shoal.describe import Description
 from shoal.nets.initialisers import Initialiser
 
@@ -31,13 +32,16 @@ class Weight:
         init: how it is drawn.
         fan_in, fan_out: inputs and outputs of one unit, for the variance of the draw.
         decays: whether L2 and weight decay act on it (weights do, biases and scales do not).
+        real: of a padded array (see ``sharing``), the sizes of the array that it stands for, as
+            tracers; None for one that is not padded.
     """
 
     shape: Shape
     init: Initialiser
-    fan_in: int = 1
-    fan_out: int = 1
+    fan_in: Any = 1
+    fan_out: Any = 1
     decays: bool = False
+    real: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Mode(NamedTuple):
         devices: name of the axis of devices that share the rows of each batch, None where one
             device has them all. Rows then means this device's rows.
         narrow: whether layers compute in bfloat16, except where they need float32.
+        width: how many units of the last axis are real where the others only pad (see
+            ``sharing``); None where all are.
     """
 
     training: bool
@@ -83,6 +89,7 @@ class Mode(NamedTuple):
     mask: Array | None = None
     devices: str | None = None
     narrow: bool = False
+    width: Array | None = None
 
     def enter(self, index: int) -> "Mode":
         """The mode for the layer at a position: its own randomness."""
@@ -109,9 +116,30 @@ class Mode(NamedTuple):
         """
         assert self.key is not None, "a training network that draws is run with a key"
         if self.devices is None:
-            return function(self.key, shape)
+            return self._draw(function, shape)
         batch = shape[0] * lax.axis_size(self.devices)
-        return self.rows(function(self.key, (batch, *shape[1:])))
+        return self.rows(self._draw(function, (batch, *shape[1:])))
+
+    def _draw(self, function: Callable[[Array, Shape], Array], shape: Shape) -> Array:
+        assert self.key is not None
+        if self.width is None:
+            return function(self.key, shape)
+        # Row b, unit u of the network without padding is number b · width + u of what is drawn.
+        flat = function(self.key, (size(shape),))
+        row, unit = (lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
+        return flat.at[row * self.width + unit].get(mode="promise_in_bounds")
+
+    def real(self, x: Array) -> Array:
+        """``x`` with the units that only pad set to 0."""
+        if self.width is None:
+            return x
+        return jnp.where(lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1) < self.width, x, 0)
+
+    def mean_of_units(self, x: Array) -> Array:
+        """The mean over the real units, (..., 1)."""
+        if self.width is None:
+            return jnp.mean(x, axis=-1, keepdims=True)
+        return jnp.sum(self.real(x), axis=-1, keepdims=True) / jnp.asarray(self.width, x.dtype)
 
 
 class Layer(Description, abstract=True):
@@ -125,12 +153,21 @@ class Layer(Description, abstract=True):
             on.
         scaling: of the inputs, where it sees them as they are and the recipe does not say.
         arranges: whether it only arranges numbers anew, so that what follows sees what it sees.
+        zeros: whether it can stand in a network that is padded with units that are always 0, each
+            example being flat: "kept" where their outputs are 0 again and the other units do not
+            see them; "filled" where their outputs must be set to 0; "unknown" where it cannot.
     """
 
     parallel: ClassVar[bool] = False
     computes: ClassVar[str] = "narrow"
     scaling: ClassVar[str] = "standard"
     arranges: ClassVar[bool] = False
+    zeros: ClassVar[str] = "unknown"
+
+    @property
+    def called(self) -> str:
+        """What its name within a sequence is made of."""
+        return self.kind
 
     @property
     def gain(self) -> Any:

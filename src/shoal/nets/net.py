@@ -15,8 +15,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from shoal.arrays import Array, Numbers, Shape, Tree
+from shoal.arrays import Array, Numbers, Shape, Tree, size
 from shoal.choosing import check_closed
 from shoal.describe import Description, assign, part
 from shoal.errors import RecipeError, ShapeError
@@ -197,5 +198,19 @@ def _draw(tree: Any, path: str, key: Array, gain: Any, dtype: np.dtype[Any]) -> 
     """Every weight of a nest drawn from the key of its path."""
     if isinstance(tree, Weight):
         own = jax.random.fold_in(key, zlib.crc32(path.encode()) & 0x7FFFFFFF)
-        return tree.init.sample(Draw(own, tree.shape, tree.fan_in, tree.fan_out, gain, dtype))
+        return _sample(tree, own, gain, dtype)
     return {name: _draw(t, f"{path}/{name}", key, gain, dtype) for name, t in tree.items()}
+
+
+def _sample(weight: Weight, key: Array, gain: Any, dtype: np.dtype[Any]) -> Array:
+    """One array of parameters; of a padded one, what the array that it stands for would hold."""
+    if weight.real is None:
+        draw = Draw(key, weight.shape, weight.fan_in, weight.fan_out, gain, dtype)
+        return weight.init.sample(draw)
+    n_in, n_out = (jnp.asarray(fan, dtype) for fan in (weight.fan_in, weight.fan_out))
+    flat = weight.init.sample(Draw(key, (size(weight.shape),), n_in, n_out, gain, dtype))
+    at, real = jnp.zeros(weight.shape, jnp.int32), jnp.ones(weight.shape, bool)
+    for axis, length in enumerate(weight.real):
+        index = lax.broadcasted_iota(jnp.int32, weight.shape, axis)
+        at, real = at * length + index, real & (index < length)
+    return jnp.where(real, flat.at[at].get(mode="promise_in_bounds"), 0)

@@ -47,6 +47,7 @@ class Dropout(_Random):
         rate: probability to drop, in [0, 1).
     """
 
+    zeros = "kept"
     rate: float = traced(must=Number(0.0, 1.0, high_open=True))
 
     def disturbed(self, x: Array, mode: Mode) -> Array:
@@ -83,6 +84,7 @@ class GaussianNoise(_Random):
         std: >= 0, in units of x.
     """
 
+    zeros = "filled"
     std: float = traced(default=0.1, must=Number(0.0))
 
     def disturbed(self, x: Array, mode: Mode) -> Array:

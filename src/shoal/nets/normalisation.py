@@ -68,6 +68,7 @@ class BatchNorm(_Normalisation):
         epsilon: added to the variance, > 0.
     """
 
+    zeros = "kept"
     momentum: float = traced(default=0.1, must=Number(0.0, 1.0))
     epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
 
@@ -116,12 +117,13 @@ class LayerNorm(_Normalisation):
         epsilon: added to the variance, > 0.
     """
 
+    zeros = "kept"
     epsilon: float = traced(default=1e-5, must=Number(0.0, low_open=True))
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        mean = jnp.mean(x, axis=-1, keepdims=True)
-        variance = jnp.mean((x - mean) ** 2, axis=-1, keepdims=True)
-        normal = (x - mean) * lax.rsqrt(variance + self.epsilon)
+        centred = mode.real(x - mode.mean_of_units(x))
+        variance = mode.mean_of_units(centred**2)
+        normal = centred * lax.rsqrt(variance + self.epsilon)
         return normal * _per_channel(parameters["scale"], x) + _per_channel(
             parameters["offset"], x
         ), {}
@@ -170,11 +172,12 @@ class RMSNorm(_Normalisation):
         epsilon: added to the mean square, > 0.
     """
 
+    zeros = "kept"
     epsilon: float = traced(default=1e-6, must=Number(0.0, low_open=True))
 
     def parameters(self, in_shape: Shape) -> dict[str, Weight]:
         return {"scale": _scale_and_offset(_channels(self, in_shape))["scale"]}
 
     def apply(self, parameters: Tree, statistics: Tree, x: Array, mode: Mode) -> tuple[Array, Tree]:
-        factor = lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + self.epsilon)
+        factor = lax.rsqrt(mode.mean_of_units(x**2) + self.epsilon)
         return x * factor * _per_channel(parameters["scale"], x), {}

@@ -12,6 +12,7 @@ class Flatten(Layer):
 
     computes = "any"
     arranges = True
+    zeros = "kept"
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:
         return (size(in_shape),)

@@ -75,6 +75,7 @@ class _OverClasses(Activation, abstract=True):
     """The interface of activations that look at all values of the last axis together."""
 
     computes = "wide"
+    zeros = "unknown"
     gain = 1.0
 
     def output_shape(self, in_shape: Shape, strict: bool = False) -> Shape:

@@ -35,6 +35,7 @@ class AdaGrad(Optimiser):
         epsilon: >= 0.
     """
 
+    keeps_zeros = True
     start: float = traced(default=0.0, must=SMALL)
     epsilon: float = traced(default=1e-10, must=SMALL)
 
@@ -54,6 +55,7 @@ class RMSprop(Optimiser):
         centred: divide by the standard deviation of g instead of its root mean square.
     """
 
+    keeps_zeros = True
     rho: float = traced(default=0.99, must=FRACTION)
     epsilon: float = traced(default=1e-8, must=SMALL)
     centred: bool = static(default=False, must=Flag())
@@ -76,6 +78,7 @@ class AdaDelta(Optimiser):
         epsilon: >= 0.
     """
 
+    keeps_zeros = True
     learning_rate: float = traced(default=1.0, must=RATE)
     rho: float = traced(default=0.9, must=FRACTION)
     epsilon: float = traced(default=1e-6, must=SMALL)
@@ -87,6 +90,7 @@ class AdaDelta(Optimiser):
 class _AdamFamily(Optimiser, abstract=True):
     """The interface of what is built on running means of g and of its size."""
 
+    keeps_zeros = True
     learning_rate: float = traced(default=1e-3, must=RATE)
     beta1: float = traced(default=0.9, must=FRACTION)
     beta2: float = traced(default=0.999, must=FRACTION)

@@ -26,6 +26,8 @@ from shoal.rules import Flag, Number
 class SGD(Optimiser):
     """w <- w - r g, g being the mean gradient of a batch."""
 
+    keeps_zeros = True
+
     def transformation(self, rate: Array, decays: Tree) -> Any:
         return optax.sgd(rate)
 
@@ -33,6 +35,7 @@ class SGD(Optimiser):
 class GradientDescent(Optimiser):
     """w <- w - r g over all examples at once: a recipe with it takes the full batch by default."""
 
+    keeps_zeros = True
     full_batch = True
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
@@ -50,6 +53,7 @@ class Momentum(Optimiser):
         beta: share of the old velocity that stays, in [0, 1).
     """
 
+    keeps_zeros = True
     beta: float = traced(default=0.9, must=FRACTION)
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
@@ -69,6 +73,7 @@ class EMAMomentum(Optimiser):
         bias_correction: whether to undo the start at zero.
     """
 
+    keeps_zeros = True
     beta: float = traced(default=0.9, must=FRACTION)
     bias_correction: bool = static(default=False, must=Flag())
 
@@ -85,6 +90,7 @@ class Nesterov(Optimiser):
         beta: share of the old velocity that stays, in [0, 1).
     """
 
+    keeps_zeros = True
     beta: float = traced(default=0.9, must=FRACTION)
 
     def transformation(self, rate: Array, decays: Tree) -> Any:
@@ -103,6 +109,7 @@ class Lion(Optimiser):
         weight_decay: decay >= 0, of weights, not of biases and scales.
     """
 
+    keeps_zeros = True
     learning_rate: float = traced(default=1e-4, must=RATE)
     beta1: float = traced(default=0.9, must=FRACTION)
     beta2: float = traced(default=0.99, must=FRACTION)
@@ -128,6 +135,7 @@ class Rprop(Optimiser):
         smallest, largest: bounds of the steps, >= 0.
     """
 
+    keeps_zeros = True
     full_batch = True
 
     decrease: float = traced(default=0.5, must=Number(0.0, 1.0, low_open=True, high_open=True))

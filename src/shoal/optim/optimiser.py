@@ -19,9 +19,12 @@ class Optimiser(Description, abstract=True):
 
     Class attributes:
         full_batch: whether a recipe takes all examples at once where it does not say otherwise.
+        keeps_zeros: whether weights that are 0, with gradients that are 0, stay 0 and change
+            nothing about the others: arrays may then be padded with them (see ``sharing``).
     """
 
     full_batch: ClassVar[bool] = False
+    keeps_zeros: ClassVar[bool] = False
 
     learning_rate: float = traced(default=0.01, must=RATE)
 

@@ -7,10 +7,13 @@ are empty here and absent on the page.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from shoal.doctor.finding import Diagnosis
+from shoal.doctor.result import Cure
 from shoal.errors import DataError
 from shoal.explain.pictures.health import has_signals, health_info
 from shoal.report.series import rounded, series, thinned
@@ -19,6 +22,8 @@ from shoal.train.run import Run
 
 Note = tuple[str, str, str]
 """A title, a text, and the lines of a recipe diff, or ""."""
+
+Notes = Diagnosis | Cure | Sequence[Note | Cure]
 
 BUDGET = 330_000
 """Numbers of all curves."""
@@ -43,6 +48,7 @@ class Study(NamedTuple):
         minimise: whether small values are good.
         table: of all trials; best: the best value after each of them, None before the first.
         values: of each trial, None where it has none.
+        more: what the account of a study of ``tune`` says beside these; {} for plain rows.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Study(NamedTuple):
     table: Table
     values: tuple[float | None, ...]
     best: tuple[float | None, ...]
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 class Contents(NamedTuple):
@@ -72,8 +79,8 @@ class Contents(NamedTuple):
 def contents(
     runs: Sequence[Run | History | str | Path],
     title: str = "",
-    findings: Sequence[Note] = (),
-    cures: Sequence[Note] = (),
+    findings: Notes = (),
+    cures: Notes = (),
     studies: Sequence[Mapping[str, Any]] = (),
     budget: int = BUDGET,
 ) -> Contents:
@@ -92,8 +99,8 @@ def contents(
         findings=_notes(findings, "findings"),
         cures=_notes(cures, "cures"),
         studies=tuple(_study(rows) for rows in studies),
-        cards=_distinct(known, "data"),
-        environments=_distinct(known, "environment"),
+        cards=_distinct([*(run.about for run in known), *studies], "data"),
+        environments=_distinct([*(run.about for run in known), *studies], "environment"),
         changes=tuple(known[0].recipe.diff(history.recipe) for history in known),
     )
 
@@ -115,17 +122,22 @@ def _histories(runs: Sequence[Run | History | str | Path]) -> list[History]:
     return found
 
 
-def _distinct(runs: Sequence[History], part: str) -> tuple[Mapping[str, Any], ...]:
-    """What the runs say about a part, each once."""
+def _distinct(abouts: Sequence[Mapping[str, Any]], part: str) -> tuple[Mapping[str, Any], ...]:
+    """What runs and studies say about a part, each once."""
     found: list[Mapping[str, Any]] = []
-    for run in runs:
-        said = run.about.get(part)
+    for about in abouts:
+        said = about.get(part)
         if said and said not in found:
             found.append(said)
     return tuple(found)
 
 
-def _notes(notes: Sequence[Note], what: str) -> tuple[Note, ...]:
+def _notes(given: Notes, what: str) -> tuple[Note, ...]:
+    if isinstance(given, Diagnosis):
+        notes: Sequence[Note] = _of_diagnosis(given)
+    else:
+        several = [given] if isinstance(given, Cure) else given
+        notes = [_of_cure(one) if isinstance(one, Cure) else one for one in several]
     for note in notes:
         if not (isinstance(note, tuple | list) and len(note) == 3):
             raise DataError(
@@ -133,6 +145,19 @@ def _notes(notes: Sequence[Note], what: str) -> tuple[Note, ...]:
                 remedy='use "" for a diff that there is not',
             )  # fmt: skip
     return tuple((str(title), str(text), str(diff)) for title, text, diff in notes)
+
+
+def _of_diagnosis(found: Diagnosis) -> list[Note]:
+    """The reading of the losses, the findings, the hints."""
+    read = [("the losses", found.reading, "")] if found.reading else []
+    healthy = [("nothing is wrong", "No rule fired.", "")] if found.healthy else []
+    rules = [(finding.rule, str(finding), "") for finding in found.findings]
+    hints = [(f"hint: {finding.rule}", str(finding), "") for finding in found.hints]
+    return [*read, *healthy, *rules, *hints]
+
+
+def _of_cure(found: Cure) -> Note:
+    return (" + ".join(found.names) or "no cure", found.summary, found.changes)
 
 
 # --- the table of runs ---------------------------------------------------------------------------
@@ -240,9 +265,11 @@ def _study(given: Mapping[str, Any]) -> Study:
         both = [v for v in (last, number) if v is not None]
         best.append(better(both) if both else None)
     name = str(given.get("name", "study"))
-    return Study(name, value, direction == "minimize", table, values, tuple(best))
+    more = {key: given[key] for key in MORE if key in given}
+    return Study(name, value, direction == "minimize", table, values, tuple(best), more)
 
 
+MORE = ("result", "verdict", "facts", "importance", "axes", "values", "contour")
 DIRECTIONS: dict[Any, Any] = {"minimize": min, "maximize": max}
 
 

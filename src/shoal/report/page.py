@@ -8,40 +8,50 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shoal.files import write_atomically
-from shoal.report.contents import BUDGET, Contents, Note, contents
-from shoal.report.sections import escape, sections
+from shoal.report.contents import BUDGET, Contents, Notes, contents
+from shoal.report.html import escape
+from shoal.report.sections import sections
 from shoal.train.history import History
 from shoal.train.run import Run
+from shoal.tune import account
+from shoal.tune.study import Study
 
 HERE = Path(__file__).parent
 LIMIT = 5_000_000
 """Bytes that a page stays below; curves are thinned further where it would not."""
 
 
+Given = Run | History | Study | str | Path
+
+
 def report(
-    runs: Run | History | str | Path | Sequence[Run | History | str | Path],
+    runs: Given | Sequence[Given],
     path: str | Path,
     *,
     title: str = "",
-    findings: Sequence[Note] = (),
-    cures: Sequence[Note] = (),
+    findings: Notes = (),
+    cures: Notes = (),
     studies: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write a report about runs: one HTML file that opens from the disk, without a network.
 
     It holds a sortable table of the runs, their curves with zoom and hover, heat maps of the layers
     of runs trained with signals, findings and cures, studies, the card of the data, the
-    environment, and how to repeat the first run.
+    environment, and how to repeat the first run. A study shows winner and default, its history,
+    importances, and its parameters one by one, two by two and side by side.
 
     Args:
-        runs: one or many: runs, or folders that ``fit`` or ``shoal fit`` wrote.
+        runs: one or many: runs and studies, or folders that ``fit``, ``tune`` or their commands
+            wrote.
         path: of the file.
         title: of the page; by default the names of the data.
-        findings, cures: (title, text, diff) each; diff "" where there is none.
+        findings: a ``Diagnosis``; cures: one or several of ``cure``. Or (title, text, diff) each,
+            diff "" where there is none.
         studies: {"name", "rows", "value", "direction"} each: rows are the trials, dictionaries of
             their parameters and values; value the column that was optimised; direction "minimize"
             or "maximize".
@@ -50,15 +60,34 @@ def report(
         DataError: neither runs nor studies, or a study without its value.
         FileError: a folder without a finished training, or the file cannot be written.
     """
-    single = isinstance(runs, Run | History | str | Path)
-    wanted: Any = [runs] if single else runs
+    single = isinstance(runs, Given)
+    given: Any = [runs] if single else runs
+    wanted, accounts = _sorted(given)
+    every = [*accounts, *studies]
     budget = BUDGET
-    text = page(contents(wanted, title, findings, cures, studies, budget))
+    text = page(contents(wanted, title, findings, cures, every, budget))
     while len(text.encode("utf-8", "replace")) > LIMIT and budget > 1000:
         budget //= 3
-        text = page(contents(wanted, title, findings, cures, studies, budget))
+        text = page(contents(wanted, title, findings, cures, every, budget))
     write_atomically(Path(path), text.encode("utf-8", "replace"))
     return Path(path)
+
+
+def _sorted(given: Sequence[Given]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Runs and folders of runs; accounts of studies, whose winner and default are runs too."""
+    runs: list[Any] = []
+    accounts = []
+    for one in given:
+        if isinstance(one, Study):
+            accounts.append(account.account(one))
+            for name, arm in (("winner", one.winner), ("default", one.default)):
+                told = History.of(arm.runs[0])
+                runs.append(replace(told, recipe=told.recipe.replace(name=name)))
+        elif isinstance(one, str | Path) and (Path(one) / account.FILE).exists():
+            accounts.append(account.load(Path(one)))
+        else:
+            runs.append(one)
+    return runs, accounts
 
 
 def page(info: Contents) -> str:

@@ -1,25 +1,17 @@
 """Sections of the page as HTML. Every text that is not written here goes through ``escape``."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape as _escape
 from typing import Any
 
 from shoal.arrays import times
 from shoal.data.builtin import BY_NAME
-from shoal.report.contents import Contents, Note, Study, Table
+from shoal.report.contents import Contents, Note, Table
+from shoal.report.html import escape, facts, table
+from shoal.report.studies import study_html
 
 MOST_CHANGES = 60
 Section = tuple[str, str, str]
 """Its identifier, its heading, its HTML."""
-
-
-def escape(value: Any) -> str:
-    """A text as it is shown, whatever is in it.
-
-    >>> escape("<script>")
-    '&lt;script&gt;'
-    """
-    return _escape(str(value), quote=True)
 
 
 def sections(info: Contents) -> Iterator[Section]:
@@ -34,7 +26,7 @@ def sections(info: Contents) -> Iterator[Section]:
     if info.cures:
         yield "cures", "Cures", _notes(info.cures)
     if info.studies:
-        yield "studies", "Studies", "".join(map(_study, info.studies))
+        yield "studies", "Studies", "".join(map(study_html, info.studies))
     if info.cards:
         yield "data", "Data", "".join(map(_card, info.cards))
     if info.environments:
@@ -70,40 +62,6 @@ HEALTH = """
 """
 
 
-def table(found: Table, caption: str) -> str:
-    """A table that can be sorted by its headings."""
-    numeric = [_numeric(row[i] for row in found.rows) for i in range(len(found.columns))]
-    kinds = [' class="number"' if number else "" for number in numeric]
-    head = "".join(
-        f'<th scope="col"{kind}>{escape(name)}</th>'
-        for name, kind in zip(found.columns, kinds, strict=True)
-    )
-    lines = (
-        "".join(f"<td{kind}>{_cell(v)}</td>" for v, kind in zip(row, kinds, strict=True))
-        for row in found.rows
-    )
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _numeric(values: Iterator[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(_is_number(value) for value in known)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else escape(value)
-
-
 def _runs(info: Contents) -> str:
     hint = "Values at the epoch whose weights are kept, averaged over the members of an ensemble."
     return f'<p class="hint">{hint} A click on a heading sorts.</p>{table(info.table, "runs")}'
@@ -118,75 +76,19 @@ def _notes(notes: Sequence[Note]) -> str:
     )
 
 
-# --- studies -------------------------------------------------------------------------------------
-
-
-def _study(study: Study) -> str:
-    aim = "smallest" if study.minimise else "largest"
-    known = [value for value in study.best if value is not None]
-    best = f"{known[-1]:.6g}" if known else "none"
-    return (
-        f"<h3>{escape(study.name)}</h3>"
-        f'<p class="hint">{len(study.values)} trials; {aim} {escape(study.value)}: {best}.</p>'
-        f"{_history(study)}{table(study.table, f'trials of {study.name}')}"
-    )
-
-
-def _history(study: Study) -> str:
-    """Values of the trials in their order, and the best so far, as a small chart."""
-    width, height, pad, left = 960, 200, 26, 62
-    known = [value for value in (*study.values, *study.best) if value is not None]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    # A few wild trials do not flatten the rest: the worst tenth lies at the edge.
-    ordered = sorted(v for v in study.values if v is not None)
-    cut = ordered[max(0, round(0.9 * len(ordered)) - 1)] if study.minimise else None
-    floor = ordered[round(0.1 * (len(ordered) - 1))] if not study.minimise else None
-    high = min(high, cut + (cut - low)) if cut is not None and cut > low else high
-    low = max(low, floor - (high - floor)) if floor is not None and floor < high else low
-    count = max(1, len(study.values) - 1)
-
-    def place(i: int, value: float) -> tuple[float, float]:
-        share = (min(max(value, low), high) - low) / (high - low or 1.0)
-        return left + (width - left - pad) * i / count, height - pad - (height - 2 * pad) * share
-
-    dots = "".join(
-        '<circle cx="{:.1f}" cy="{:.1f}" r="2.5" fill="var(--faint)"/>'.format(*place(i, value))
-        for i, value in enumerate(study.values)
-        if value is not None
-    )
-    steps, last = [], None
-    for i, value in enumerate(study.best):
-        if value is not None:
-            x, y = place(i, value)
-            steps.append(f"M{x:.1f} {y:.1f}" if last is None else f"H{x:.1f}V{y:.1f}")
-            last = value
-    label = escape(f"history of {study.name}: best {study.value} so far {known[-1]:.6g}")
-    ends = "".join(
-        f'<text x="2" y="{y}">{value:.4g}</text>' for y, value in ((pad, high), (height - pad, low))
-    )
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" width="100%">'
-        f'<title>{label}</title>{dots}<path d="{"".join(steps)}" fill="none" '
-        f'stroke="var(--accent)" stroke-width="2"/>{ends}'
-        f'<text x="{width / 2}" y="{height - 4}" text-anchor="middle">trial</text></svg>'
-    )
-
-
 # --- data and environment ------------------------------------------------------------------------
 
 
 def _card(card: Mapping[str, Any]) -> str:
     splits = ", ".join(f"{count:,} {name}" for name, count in card["rows"].items())
-    facts = [
+    known = [
         ("task", card["task"]),
         ("rows", f"{sum(card['rows'].values()):,}: {splits}"),
         ("one example", times(tuple(card["shape"]))),
         ("target", ", ".join(card["targets"][:20])),
         ("fingerprint", card["fingerprint"]),
     ]
-    parts = [f"<h3>{escape(card['name'])}</h3>", _facts(facts)]
+    parts = [f"<h3>{escape(card['name'])}</h3>", facts(known)]
     if card["notes"]:
         notes = "".join(f"<li>{escape(note)}</li>" for note in card["notes"])
         parts.append(f"<h4>Notes</h4><ul>{notes}</ul>")
@@ -222,15 +124,10 @@ def _classes(classes: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _facts(facts: Sequence[tuple[str, Any]]) -> str:
-    pairs = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
-    return f"<dl>{''.join(pairs)}</dl>"
-
-
 def _environment(found: Mapping[str, Any]) -> str:
     devices = ", ".join(f"{count} × {kind}" for kind, count in found["devices"].items())
-    facts = [("devices", devices), ("platform", found["platform"]), *found["versions"].items()]
-    return _facts(facts)
+    known = [("devices", devices), ("platform", found["platform"]), *found["versions"].items()]
+    return facts(known)
 
 
 # --- repeat --------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from shoal.data.preparation import Prepared
 from shoal.recipe import Recipe
 from shoal.train import signals
 from shoal.train.feed import Resident
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 from shoal.train.slots import even
 
 EPOCHS = 8

@@ -25,7 +25,7 @@ from shoal.recipe import Recipe
 from shoal.train import feed
 from shoal.train.member import Work, start
 from shoal.train.outcome import Failing
-from shoal.train.pool import plan_work
+from shoal.train.settings import plan_work
 from shoal.train.step import (
     Batch,
     learning_rate,

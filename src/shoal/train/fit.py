@@ -20,9 +20,9 @@ from shoal.recipe import Recipe
 from shoal.rules import Whole
 from shoal.train import checkpoint
 from shoal.train.job import Job, Keep
-from shoal.train.pool import Settings
 from shoal.train.progress import progress
 from shoal.train.run import Run
+from shoal.train.settings import Settings
 from shoal.train.signals import LEVELS
 
 CHECKPOINT_SECONDS = 10.0

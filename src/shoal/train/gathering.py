@@ -41,12 +41,13 @@ class Seen(NamedTuple):
 
     Attributes:
         added: (R,) sums; greatest: (2, G) extremes of units.
-        same: (A,) for each activation, how many of its units have never varied.
+        same: (A,) for each activation, how many of its units have never varied. Both are () where
+            there is no activation: arrays without numbers lose their place on several devices.
     """
 
     added: Array
-    greatest: Array
-    same: Array
+    greatest: Array | tuple[()]
+    same: Array | tuple[()]
 
 
 class Tap(NamedTuple):
@@ -152,6 +153,8 @@ def nothing(recipe: Recipe, work: Work) -> Seen | tuple[()]:
     found = layout(recipe, work)
     units = sum(tap.units for tap in found.active)
     added = jnp.zeros(len(found.keys), work.dtype)
+    if not found.active:
+        return Seen(added, (), ())
     greatest = jnp.zeros((2, units), work.dtype)
     return Seen(added, greatest, jnp.zeros(len(found.active), work.dtype))
 
@@ -192,8 +195,8 @@ def gather(
     sums.append(lax.cond(last, lambda: _of_weights(trees(), work), lambda: nothing_yet))
     added = jnp.concatenate([jnp.stack([jnp.ones_like(clipped), clipped]), *sums])
     added = jnp.where(first, 0.0, seen.added) + added
-    if not greatest:
-        return Seen(added, seen.greatest, seen.same)
+    if isinstance(seen.greatest, tuple):
+        return Seen(added, (), ())
     before = jnp.where(first, -jnp.inf, seen.greatest)
     most = jnp.maximum(before, jnp.concatenate(greatest, axis=1))
     return Seen(added, most, _same(most, [tap.units for tap in where.active]))

@@ -26,9 +26,10 @@ from shoal.recipe import Recipe
 from shoal.train import about, checkpoint, outcome
 from shoal.train.campaign import Campaign
 from shoal.train.outcome import Outcome
-from shoal.train.pool import Pool, Settings, plan_work
+from shoal.train.pool import Pool
 from shoal.train.progress import Progress
 from shoal.train.run import Run
+from shoal.train.settings import Settings, plan_work
 from shoal.train.slots import roomy_pool
 from shoal.train.standing import standing
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,13 @@ from shoal.data.preparation import Prepared
 from shoal.errors import DeviceError, RecipeError
 from shoal.recipe import Recipe
 from shoal.train import gathering, layouts, signals
+from shoal.train.chunk import Chunk
 from shoal.train.devices import DEVICES, memory_budget, share, spread
-from shoal.train.epoch import SIGNALS, Batches, Span
+from shoal.train.epoch import Batches, Span
 from shoal.train.feed import Feed, Resident, Streamed, load
-from shoal.train.member import Member, Status, Work
+from shoal.train.member import Member, Status
 from shoal.train.programs import Plan, Programs
+from shoal.train.settings import Settings, plan_work
 
 ORDER_NUMBERS = 2**18
 """A chunk runs as many epochs as have together so many rows (at most ``MOST_EPOCHS``)."""
@@ -36,54 +38,6 @@ ORDER_NUMBERS = 2**18
 MOST_EPOCHS = 256
 RESIDENT_SHARE = 0.4
 """Training data that takes more than this share of a device's memory is streamed."""
-
-
-class Settings(NamedTuple):
-    """How a pool runs; nothing here changes what it computes beyond rounding.
-
-    Attributes:
-        layout: "batched", "sequential", "divided" (see ``programs``), or "auto" to choose.
-        devices: to spread over; None for all.
-        block_rows: rows of a block, to stream the training split; None to stream only when needed.
-        signals: of the layers, "none", "basic" or "full" (see ``signals``).
-    """
-
-    layout: str = "auto"
-    devices: Sequence[Any] | None = None
-    block_rows: int | None = None
-    signals: str = "none"
-
-
-def plan_work(recipe: Recipe, prepared: Prepared, level: str = "none") -> Work:
-    """The static side of training a recipe on prepared data, with signals of a level.
-
-    Raises:
-        RecipeError: a batch larger than the training split, or metrics that do not fit the task.
-        ShapeError: a network that does not fit the data.
-    """
-    in_shape = prepared.inputs.out_shape
-    recipe.check_against(in_shape, prepared.targets.width)
-    rows = len(prepared.parts.train)
-    batch = recipe.rows_per_batch(rows)
-    parts, by_class = prepared.parts, prepared.targets.weights
-    return Work(
-        in_shape=in_shape,
-        dtype=recipe.dtype.name,
-        batch=batch,
-        steps=-(-rows // batch),
-        rows=rows,
-        validation=len(parts.validation),
-        metrics=recipe.metrics_for(prepared.data.task),
-        scale=tuple(prepared.targets.scale.tolist()),
-        variances=(
-            tuple(prepared.variance(parts.train).tolist()),
-            tuple(prepared.variance(parts.validation).tolist()),
-        ),
-        class_weights=() if by_class is None else tuple(by_class.tolist()),
-        weighted=prepared.data.weights is not None,
-        narrow=recipe.precision == "bfloat16",
-        signals=level,
-    )
 
 
 class Pool:
@@ -222,13 +176,7 @@ class Pool:
             RecipeError: a recipe of another signature.
         """
         for slot, recipe in newcomers.items():
-            if recipe.signature != self.template.signature:
-                raise RecipeError(
-                    f"recipe {recipe.name!r}",
-                    required="the signature of its pool (shapes, structure, kinds, batch size)",
-                    got=self.template.diff(recipe).replace("\n", "; "),
-                    remedy="give recipes of several signatures to fit_many, which makes the pools",
-                )
+            self._check(recipe)
             self.recipes[slot] = recipe
         if not newcomers:
             return
@@ -236,6 +184,59 @@ class Pool:
             self._stacked = self._stack()
             which = self._mask(newcomers)
             self.members = self.programs.fresh(self._stacked, self.members, which)
+
+    def _check(self, recipe: Recipe) -> None:
+        if recipe.signature != self.template.signature:
+            raise RecipeError(
+                f"recipe {recipe.name!r}",
+                required="the signature of its pool (shapes, structure, kinds, batch size)",
+                got=self.template.diff(recipe).replace("\n", "; "),
+                remedy="give recipes of several signatures to fit_many, which makes the pools",
+            )
+
+    def change(self, recipes: Mapping[int, Recipe]) -> None:
+        """Give members other numbers from the next epoch on; weights and states stay.
+
+        Raises:
+            RecipeError: a recipe of another signature.
+        """
+        for slot, recipe in recipes.items():
+            self._check(recipe)
+            self.recipes[slot] = recipe
+        if recipes:
+            with self._precision():
+                self._stacked = self._stack()
+
+    def copy(self, sources: Mapping[int, int]) -> None:
+        """Put copies of members into other slots: weights, states and recipes.
+
+        Args:
+            sources: {slot: the slot whose member it gets}.
+        """
+        if not sources:
+            return
+        where = np.arange(len(self.recipes), dtype=np.int32)
+        where[list(sources)] = list(sources.values())
+        self.recipes = [self.recipes[slot] for slot in where]
+        with self._precision():
+            self._stacked = self._stack()
+            where = self.programs.put(where, members=False)
+            self.members = self.programs.gather(self.members, where)
+
+    def take_over(self, other: "Pool", slots: Sequence[int]) -> None:
+        """Go on with members of another pool of the same signature, in slots 0, 1, ...
+
+        Args:
+            slots: of the other pool, at most as many as there are here.
+        """
+        chosen = list(slots)
+        self.recipes[: len(chosen)] = [other.recipes[slot] for slot in chosen]
+        self.epoch = other.epoch
+
+        def joined(theirs: Any, mine: Any) -> Numbers:
+            return np.concatenate([np.asarray(theirs)[chosen], np.asarray(mine)[len(chosen) :]])
+
+        self.put_back(jax.tree.map(joined, other.members, self.members))
 
     def clear(self, slots: Iterable[int]) -> None:
         """Empty some slots."""
@@ -279,6 +280,10 @@ class Pool:
         Returns:
             the Info: (K, n) arrays by name for the n epochs run, NaN where a slot did not train.
         """
+        return self.begin(epochs).read()
+
+    def begin(self, epochs: int) -> Chunk:
+        """As ``run``, without waiting: the host may do other work while the devices train."""
         count = min(epochs, self.room)
         with self._precision():
             if isinstance(self.feed, Streamed):
@@ -288,10 +293,7 @@ class Pool:
                 log = self._run_resident(self.feed, count)
         looked = signals.looks(self.work, self.epoch, count) < self.work.steps
         self.epoch += count
-        found = {name: np.asarray(values)[:, :count] for name, values in log.items()}
-        if SIGNALS in found:
-            found |= signals.read(self.template, self._where, found.pop(SIGNALS), looked)
-        return found
+        return Chunk(log, count, self.template, self._where, looked)
 
     def _run_resident(self, feed: Resident, count: int) -> Tree:
         arguments = self._chunk_arguments(feed, count)
@@ -336,7 +338,7 @@ class Pool:
         look = signals.looks(self.work, self.epoch, 1)[0]
         done = 0
         for data, order, steps in feed.blocks(self.epoch):
-            span = Span(np.int32(steps), np.int32(done), np.int32(look))
+            span = Span(*map(np.int32, (steps, done, look)))
             placed = self.programs.put((order, span), members=False)
             self.members = self.programs.block(self._stacked, self.members, data, *placed)
             # Wait, so that at most two blocks lie on the device.

@@ -1,6 +1,7 @@
 """Programs: the compiled functions of a pool, each for K members on its devices.
 
     fresh    put new members into chosen slots
+    gather   put copies of members into other slots
     chunk    up to E epochs of all members, data resident on the device
     block    some steps of all members, data given block by block
     finish   the end of an epoch, after its blocks
@@ -85,6 +86,10 @@ def _start(recipe: Recipe, work: Work) -> Member:
 def _fresh(recipes: Recipe, members: Member, which: Array, work: Work) -> Member:
     drawn = jax.vmap(partial(_start, work=work))(recipes)
     return jax.vmap(select)(which, drawn, members)
+
+
+def _gather(members: Member, where: Array) -> Member:
+    return jax.tree.map(lambda a: a[where], members)
 
 
 def _clear(members: Member, which: Array) -> Member:
@@ -204,7 +209,7 @@ class Programs:
         """
         if self.mesh.devices.flat[0].platform != "cpu":
             return {}
-        if name in ("fresh", "clear"):
+        if name in ("fresh", "gather", "clear"):
             return {"xla_backend_optimization_level": 0}
         return {"xla_cpu_copy_insertion_use_region_analysis": True}
 
@@ -239,6 +244,16 @@ class Programs:
             which,
         )
         after: Member = program(recipes, members, which)
+        return after
+
+    def gather(self, members: Member, where: Array) -> Member:
+        """The pool with the member of slot where[k], (K,) int32, in slot k."""
+
+        def build() -> Any:
+            spread = NamedSharding(self.mesh, self._own)
+            return jax.jit(_gather, donate_argnums=(0,), out_shardings=spread)
+
+        after: Member = self._get("gather", build, members, where)(members, where)
         return after
 
     def clear(self, members: Member, which: Array) -> Member:

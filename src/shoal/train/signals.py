@@ -28,6 +28,7 @@ looked at: short epochs are read every so many epochs, and more often in the beg
 import math
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -95,7 +96,9 @@ def _groups(recipe: Recipe, where: Layout) -> list[tuple[str, list[str]]]:
 
 def raw(member: Member) -> Array:
     """What a compiled program gives of a member's signals: sums, from which people's are made."""
-    return jnp.concatenate([member.sums.numbers, member.seen.added, member.seen.same])
+    return jnp.concatenate(
+        [member.sums.numbers, member.seen.added, *jax.tree.leaves(member.seen.same)]
+    )
 
 
 def read(recipe: Recipe, where: Layout, found: Numbers, looked: Numbers) -> dict[str, Numbers]:

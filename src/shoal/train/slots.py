@@ -9,7 +9,8 @@ from shoal.errors import DeviceError
 from shoal.recipe import Recipe
 from shoal.train.devices import memory_budget
 from shoal.train.feed import Streamed
-from shoal.train.pool import Pool, Settings
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 
 USUAL_MOST = {"cpu": 256}
 """Members of a pool by platform where nothing else is asked for; 4096 elsewhere."""

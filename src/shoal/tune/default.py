@@ -23,7 +23,13 @@ ENOUGH_ROWS = 1000
 
 
 def default_space(
-    data: Data, *, epochs: int = 50, validation: float = 0.2, test: float = 0.0, seed: int = 0
+    data: Data,
+    *,
+    epochs: int = 50,
+    validation: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    fixed: bool = False,
 ) -> Recipe:
     """The space that ``shoal tune`` searches.
 
@@ -32,6 +38,7 @@ def default_space(
         epochs: limit for each trial.
         validation, test: shares of the rows.
         seed: of weights and dropout.
+        fixed: whether structure is closed, its first options taken: what a population can explore.
     """
     dropout: Any = Float(0.0, 0.5)
     nets: list[Net] = [
@@ -47,6 +54,9 @@ def default_space(
         "l2": Float(1e-6, 1.0, log=True),
     }
     net: Any = Choice(*nets)
+    if fixed:
+        batch = 32 if len(data) >= ENOUGH_ROWS else None
+        net, options = nets[0], options | {"optimiser": Adam(slow), "batch_size": batch}
     return Recipe(
         net,
         loss="cross_entropy" if data.classes else "mean_squared_error",

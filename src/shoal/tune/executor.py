@@ -1,12 +1,17 @@
-"""Executor: seats of any signature in training, a lane for each signature and fold.
+"""Executor: seats of any signature in training, a lane for each group of signatures and fold.
 
-The planner is simple. A lane is made when its first seat comes, with as many slots as it then has
-seats or as the space, sampled at random, promises it; its program is compiled once and the lane
-stays. Lanes with work advance in turn, a chunk each; those with many empty slots less often.
+Which signatures share a lane is the planner's business. A lane is made when its first seat comes,
+with as many slots as it then has seats or as the planner promises it; its program is compiled once
+and the lane stays. Lanes with work train in turn, a chunk each; those with many empty slots less
+often. When no more seats come and few are left, they move to a smaller pool.
+
+Where the devices are not the processor itself, chunks of two lanes are with them at a time: while
+one trains, the host reports, tells and asks for the other. One group then gets two lanes of half
+the slots. On a CPU, whose cores train and ask, that gains nothing.
 """
 
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +22,11 @@ from shoal.data.preparation import Prepared
 from shoal.errors import DataError, DeviceError, RecipeError, ShoalError
 from shoal.nets import compose
 from shoal.recipe import Recipe
-from shoal.train.pool import Settings, plan_work
 from shoal.train.programs import COMPILED
+from shoal.train.settings import Settings, plan_work
 from shoal.train.slots import roomy_pool
 from shoal.tune.lane import Lane, Seat
+from shoal.tune.planner import Group, Planner, platform
 
 MOST_SLOTS = {"cpu": 128}
 """Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
@@ -42,12 +48,13 @@ class Executor:
         data: as given; folds: the data of each fold.
         chunk: epochs between two refills.
         settings: of the pools; None to choose.
-        shares: of the signatures among the recipes of the space.
+        planner: says which recipes share a lane.
         room: seats in flight, over all lanes, that make the size of a lane by its share; 0 to
             make it from its queue alone.
+        overlap: whether the host works while the devices train; None for all but CPUs.
 
     Attributes:
-        lanes: by (signature, fold).
+        lanes: by (group, fold), the second of twins by (group, fold, 2).
         deadline: monotonic time after which no lane is made any more, but a first one.
     """
 
@@ -57,17 +64,22 @@ class Executor:
         folds: list[Data],
         chunk: int,
         settings: Settings | None,
-        shares: Counter[Any],
+        planner: Planner,
         room: int,
+        overlap: bool | None = None,
     ) -> None:
         self.data, self.folds, self.chunk = data, folds, chunk
-        self.settings, self.shares, self.room = settings, shares, room
+        self.settings, self.planner, self.room = settings, planner, room
+        self.platform = platform(settings.devices if settings is not None else None)
+        self.overlap = self.platform != "cpu" if overlap is None else overlap
         self.lanes: dict[Any, Lane] = {}
+        self._begun: deque[Lane] = deque()
         self.deadline = float("inf")
         self._new: dict[Any, list[Seat]] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._judged: dict[Any, ShoalError | None] = {}
         self._compiled = COMPILED["chunk"]
+        self._turn = 0
 
     @property
     def compilations(self) -> int:
@@ -115,14 +127,14 @@ class Executor:
     def submit(self, seats: Iterable[Seat]) -> None:
         """Seats to train; they begin with the next chunk of their lane that has room."""
         for seat in seats:
-            key = (seat.recipe.signature, seat.fold)
+            key = (self.planner.group(seat.recipe), seat.fold)
             if key in self.lanes:
                 self.lanes[key].waiting.append(seat)
             else:
                 self._new.setdefault(key, []).append(seat)
 
     def advance(self, more: bool = False) -> None:
-        """Train a chunk in every lane that has work.
+        """Begin chunks of lanes that have work, and finish the oldest.
 
         Args:
             more: whether more seats will come. A lane with many empty slots is then held back for
@@ -131,47 +143,80 @@ class Executor:
         for key in list(self._new):
             if not self.lanes or time.monotonic() < self.deadline:
                 self._open(key, self._new.pop(key))
-        busy = [lane for lane in self.lanes.values() if lane.busy]
-        full = max((lane.filled for lane in busy), default=0.0)
-        for lane in busy:
+        self._begin(more)
+        if self._begun:
+            self._begun.popleft().finish()
+
+    def _begin(self, more: bool) -> None:
+        """Begin chunks until enough are with the devices; lanes that waited longest go first."""
+        idle = [lane for lane in self.lanes.values() if lane.busy and not lane.training]
+        full = max((lane.filled for lane in self.lanes.values() if lane.busy), default=0.0)
+        for lane in sorted(idle, key=lambda lane: lane.turn):
+            if len(self._begun) > self.overlap:
+                return
             if more and lane.filled < FULL * full and lane.held < MOST_HELD:
                 lane.held += 1
-            else:
-                lane.held = 0
-                lane.advance()
+                continue
+            self._turn += 1
+            lane.held, lane.turn = 0, self._turn
+            if not more:
+                self._compact(lane)
+            lane.begin()
+            if lane.training:
+                self._begun.append(lane)
+
+    def _compact(self, lane: Lane) -> None:
+        """Move the last seats into a pool of a power of two where that pays for its compilation."""
+        taken = lane.taken
+        slots = 1 << max(0, len(taken) - 1).bit_length()
+        if not taken or lane.waiting or 2 * slots > len(lane.seats):
+            return
+        seats = [seat for seat in lane.seats if seat is not None]
+        recipe, fold = seats[0].recipe, seats[0].fold
+        left = max(int(seat.recipe.epochs) - len(seat.losses) for seat in seats)
+        saved = left * lane.pool.work.steps * (len(lane.seats) - slots)
+        if saved * self.planner.step_seconds(recipe) > self.planner.costs.compilation:
+            each, settings = [lane.pool.template] * slots, lane.pool.settings
+            lane.move(roomy_pool(each, self.prepared(recipe, fold), settings, None))
 
     def remove(self, seats: Iterable[Seat]) -> None:
         """Free the slots of seats that are wanted no more."""
         by_lane: dict[Any, list[Seat]] = {}
         for seat in seats:
-            by_lane.setdefault((seat.recipe.signature, seat.fold), []).append(seat)
+            key = (self.planner.group(seat.recipe), seat.fold)
+            by_lane.setdefault(key, []).append(seat)
         for key, found in by_lane.items():
-            if key in self.lanes:
-                self.lanes[key].remove(found)
+            for name in (key, (*key, 2)):
+                if name in self.lanes:
+                    self.lanes[name].remove(found)
             self._new.pop(key, None)  # a lane not made yet has only seats that did not begin
 
-    def _open(self, key: Any, seats: list[Seat]) -> None:
-        recipe, fold = seats[0].recipe, seats[0].fold
-        settings = self.settings or usual_settings(recipe, self.data)
-        slots = self._slots(recipe, len(seats), settings)
+    def _open(self, key: tuple[Group, int | None], seats: list[Seat]) -> None:
+        (group, fold), recipe = key, seats[0].recipe
+        form = group.form(recipe)
+        settings = self.settings or usual_settings(form, self.data)
+        slots = self._slots(group, len(seats))
+        keys = [key, (*key, 2)] if self.overlap and slots > 1 else [key]
+        each, waiting = [form] * -(-slots // len(keys)), deque(seats)
         try:
-            pool = roomy_pool([recipe] * slots, self.prepared(recipe, fold), settings, None)
+            for name in keys:
+                pool = roomy_pool(each, self.prepared(recipe, fold), settings, None)
+                self.lanes[name] = Lane(pool, self.chunk, group, waiting)
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
-            for seat in seats:
-                seat.reason = str(error).split("\n", 1)[0]
-            return
-        lane = Lane(pool, self.chunk)
-        lane.waiting.extend(seats)
-        self.lanes[key] = lane
+            if key not in self.lanes:  # the first of twins can go on alone
+                for seat in seats:
+                    seat.reason = str(error).split("\n", 1)[0]
 
-    def _slots(self, recipe: Recipe, queue: int, settings: Settings) -> int:
+    def _slots(self, group: Group, queue: int) -> int:
         """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
-        devices = settings.devices if settings.devices is not None else jax.devices()
-        most = MOST_SLOTS.get(devices[0].platform, 4096)
-        share = self.shares[recipe.signature] / max(1, self.shares.total())
+        most = MOST_SLOTS.get(self.platform, 4096)
+        share = group.share
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))
-        return even if share > 0.99 else min(most, 1 << (even - 1).bit_length())
+        if share > 0.99:
+            return even
+        step = 1 << max(0, (even - 1).bit_length() - 4)  # an eighth more at most stands empty
+        return min(most, step * -(-even // step))
 
 
 def usual_settings(recipe: Recipe, data: Data) -> Settings:

@@ -1,8 +1,11 @@
-"""Lane: a pool of one signature whose slots are refilled from a queue that grows while it runs.
+"""Lane: a pool of one program whose slots are refilled from a queue that grows while it runs.
 
 A lane advances by chunks of a fixed number of epochs and refills its slots between them, so when a
 member starts, and therefore which batches it sees, does not depend on the speed of the machine.
 Weights stay on the device unless they are asked for: a search reads losses, not networks.
+
+A chunk is begun and finished in two calls, so that the host can report, tell and ask for other
+lanes while the devices train this one.
 """
 
 from collections import deque
@@ -15,9 +18,11 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.errors import DeviceError
 from shoal.recipe import Recipe
+from shoal.train.chunk import Chunk
 from shoal.train.member import Member, Status
 from shoal.train.outcome import Outcome
 from shoal.train.pool import Pool
+from shoal.tune.planner import Group
 
 WATCHED = "validation_loss"
 
@@ -29,22 +34,26 @@ class Seat:
     Attributes:
         recipe: with its own seed; fold: which rows validate, None for the recipe's split.
         keep: whether weights and the whole record are wanted in the end.
+        later: {epoch of its own, at the end of a chunk: the recipe from there on}.
         start_epoch: the global epoch at which it began; -1 while it waits.
         losses: (e,) the validation loss after each epoch so far.
         status: why it stopped; ``RUNNING`` before.
         best_epoch: of the lowest loss, counted from 1.
         reason: why it could not be trained, "" otherwise.
+        restarts: how often it had to begin again, because its worker was lost.
         outcome: weights and record, where they are kept.
     """
 
     recipe: Recipe
     fold: int | None = None
     keep: bool = False
+    later: Mapping[int, Recipe] = field(default_factory=dict)
     start_epoch: int = -1
     losses: Numbers = field(default_factory=lambda: np.empty(0))
     status: Status = Status.RUNNING
     best_epoch: int = 0
     reason: str = ""
+    restarts: int = 0
     outcome: Outcome | None = None
 
     @property
@@ -76,24 +85,25 @@ class Seat:
 
 
 class Lane:
-    """Seats of one signature in training.
+    """Seats of one group in training.
 
     Args:
         pool: an empty pool.
         chunk: epochs between two refills.
+        group: between recipes and their form in the pool.
+        waiting: seats without a slot; lanes may share it.
 
     Attributes:
-        waiting: seats without a slot.
-        held: turns in a row for which others went before it.
+        held: turns in a row for which others went before it; turn: when it began its last chunk.
         used, offered: slot-chunks that trained, and that there were.
     """
 
-    def __init__(self, pool: Pool, chunk: int) -> None:
-        self.pool, self.chunk = pool, chunk
-        self.waiting: deque[Seat] = deque()
+    def __init__(self, pool: Pool, chunk: int, group: Group, waiting: deque[Seat]) -> None:
+        self.pool, self.chunk, self.group, self.waiting = pool, chunk, group, waiting
         self.seats: list[Seat | None] = [None] * len(pool.recipes)
         self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
-        self.used = self.offered = self.held = 0
+        self.used = self.offered = self.held = self.turn = 0
+        self._begun: Chunk | None = None
 
     @property
     def busy(self) -> bool:
@@ -106,14 +116,30 @@ class Lane:
         seats = sum(seat is not None for seat in self.seats) + len(self.waiting)
         return min(seats, len(self.seats)) / len(self.seats)
 
-    def advance(self) -> None:
-        """Refill the free slots and train one chunk; the seats then know what became of them.
+    @property
+    def training(self) -> bool:
+        """Whether a chunk was begun and not finished."""
+        return self._begun is not None
+
+    def begin(self) -> None:
+        """Refill the free slots and let the devices train one chunk, without waiting for it.
 
         Where the device cannot do it, every seat of the lane has that as its reason.
         """
         try:
             self._refill()
-            self._run()
+            self._change()
+            self.offered += len(self.seats)
+            self.used += sum(seat is not None for seat in self.seats)
+            self._begun = self.pool.begin(self.chunk)
+        except (DeviceError, jax.errors.JaxRuntimeError) as error:
+            self.fail(str(error).split("\n", 1)[0])
+
+    def finish(self) -> None:
+        """Wait for the chunk; the seats then know what became of them."""
+        try:
+            self._read()
+            self._collect()
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             self.fail(str(error).split("\n", 1)[0])
 
@@ -124,15 +150,31 @@ class Lane:
                 seat.reason = reason
         self.seats = [None] * len(self.seats)
         self.waiting.clear()
+        self._begun = None
 
     def remove(self, seats: Iterable[Seat]) -> None:
         """Free the slots of seats that are wanted no more."""
         unwanted = {id(seat) for seat in seats}
-        self.waiting = deque(seat for seat in self.waiting if id(seat) not in unwanted)
+        kept = [seat for seat in self.waiting if id(seat) not in unwanted]
+        self.waiting.clear()
+        self.waiting.extend(kept)
         freed = [k for k, seat in enumerate(self.seats) if id(seat) in unwanted]
         for k in freed:
             self.seats[k] = None
         self.pool.clear(freed)
+
+    @property
+    def taken(self) -> list[int]:
+        """The slots that hold a seat."""
+        return [k for k, seat in enumerate(self.seats) if seat is not None]
+
+    def move(self, pool: Pool) -> None:
+        """Go on in another pool of the same program's signature, with as many slots as it has."""
+        old = self.taken
+        pool.take_over(self.pool, old)
+        self.pool = pool
+        self.seats = [self.seats[k] for k in old] + [None] * (len(pool.recipes) - len(old))
+        self.histories = {k: self.histories[j] for k, j in enumerate(old) if j in self.histories}
 
     def _refill(self) -> None:
         free = [k for k, seat in enumerate(self.seats) if seat is None]
@@ -141,22 +183,30 @@ class Lane:
             self.seats[k] = seat
             self.histories.pop(k, None)
             seat.start_epoch = self.pool.epoch
-        self.pool.place({k: seat.recipe for k, seat in newcomers.items()})
+        self.pool.place({k: self.group.form(seat.recipe) for k, seat in newcomers.items()})
 
-    def _run(self) -> None:
-        self.offered += len(self.seats)
-        self.used += sum(seat is not None for seat in self.seats)
-        left = self.chunk
-        while left:
-            info = self.pool.run(left)
-            left -= next(iter(info.values())).shape[1]
-            for k, seat in enumerate(self.seats):
-                if seat is not None:
-                    seat.losses = np.concatenate([seat.losses, info[WATCHED][k]])
-                    if seat.keep:
-                        mine = {name: values[k] for name, values in info.items()}
-                        self.histories.setdefault(k, []).append(mine)
-        self._collect()
+    def _change(self) -> None:
+        """Give seats whose recipe changes now the next one."""
+        for k, seat in enumerate(self.seats):
+            if seat is not None and (age := self.pool.epoch - seat.start_epoch) in seat.later:
+                seat.recipe = seat.later[age]
+                self.pool.change({k: self.group.form(seat.recipe)})
+
+    def _read(self) -> None:
+        part, left = self._begun, self.chunk
+        self._begun = None
+        while part is not None:
+            self._add(part.read())
+            left -= part.epochs
+            part = self.pool.begin(left) if left else None  # a chunk longer than the pool's room
+
+    def _add(self, info: Mapping[str, Numbers]) -> None:
+        for k, seat in enumerate(self.seats):
+            if seat is not None:
+                seat.losses = np.concatenate([seat.losses, info[WATCHED][k]])
+                if seat.keep:
+                    mine = {name: values[k] for name, values in info.items()}
+                    self.histories.setdefault(k, []).append(mine)
 
     def _collect(self) -> None:
         members = self.pool.members
@@ -182,6 +232,7 @@ class Lane:
         kept = (member.parameters, member.statistics)
         if member.best and seat.best_epoch:
             kept = member.best
+        kept = self.group.plain(seat.recipe, kept)
         return Outcome(
             recipe=seat.recipe,
             status=seat.status,

@@ -1,20 +1,27 @@
 """Pictures of a search: its history, the parameters side by side, one by one, and their weight.
 
-What a picture shows is an Info first, which can be read and tested, and a drawing second.
+What a picture shows is an Info of ``views`` first, and a drawing second.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.trial import FrozenTrial, TrialState
 
 from shoal.arrays import Numbers
-from shoal.choosing import Parameter
 from shoal.errors import DataError, RecipeError, did_you_mean
 from shoal.explain.page import BLUE, GREY, ORANGE, page, plain_log, short
-from shoal.spaces import Choice
+from shoal.tune.views import (
+    Axis,
+    axes_info,
+    contour_info,
+    ends,
+    history_info,
+    importance_info,
+    lineage_info,
+)
 
 if TYPE_CHECKING:
     from shoal.tune.study import Study
@@ -24,98 +31,39 @@ FAR = 30.0
 
 ABSENT_HEIGHT = -0.12
 COLOURS = "viridis_r"
+LEVELS = 16
 
 
-class HistoryInfo(NamedTuple):
-    """The values in the order of the trials.
-
-    Attributes:
-        numbers: (n,) of the trials that came to their end; values: (n,); best: (n,) the lowest so
-            far; pruned: (p, 2) number and last value; failed: (f,) numbers.
-    """
-
-    numbers: Numbers
-    values: Numbers
-    best: Numbers
-    pruned: Numbers
-    failed: Numbers
-
-
-class Axis(NamedTuple):
-    """One parameter in numbers.
-
-    Attributes:
-        name: of the parameter; places: (n,) where each complete trial lies, NaN where the parameter
-            does not exist in it; log: whether ratios count; labels: of the places 0, 1, ... for a
-            choice, () for numbers.
-    """
-
-    name: str
-    places: Numbers
-    log: bool
-    labels: tuple[str, ...]
+def drawable(study: "Study") -> list[str]:
+    """The kinds of pictures in which there is something to show."""
+    needs: dict[str, Callable[[], Any]] = {
+        "importance": lambda: importance_info(study),
+        "contour": lambda: contour_info(study),
+        "lineage": lambda: lineage_info(study),
+    }
+    found = []
+    for kind in DRAWINGS:
+        with suppress(DataError):
+            needs.get(kind, bool)()
+            found.append(kind)
+    return found
 
 
-class AxesInfo(NamedTuple):
-    """Every parameter that complete trials have, and their values, (n,)."""
-
-    axes: tuple[Axis, ...]
-    values: Numbers
-
-
-def _complete(study: "Study") -> list[FrozenTrial]:
-    return study.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-
-def history_info(study: "Study") -> HistoryInfo:
-    """What the picture of the history shows."""
-    trials = study.optuna.get_trials(deepcopy=False)
-
-    def number(trial: FrozenTrial) -> int:
-        return int(trial.user_attrs["trial"])
-
-    complete = sorted(_complete(study), key=number)
-    values = np.array([trial.value for trial in complete], dtype=float)
-    pruned = [
-        (number(t), t.value) for t in trials if t.state == TrialState.PRUNED and t.value is not None
-    ]
-    failed = [number(t) for t in trials if t.state == TrialState.FAIL]
-    return HistoryInfo(
-        np.array([number(trial) for trial in complete]),
-        values,
-        np.minimum.accumulate(values),
-        np.array(pruned, dtype=float).reshape(-1, 2),
-        np.array(failed, dtype=int),
-    )
-
-
-def axes_info(study: "Study") -> AxesInfo:
-    """What the pictures of the parameters show."""
-    complete = _complete(study)
-    every = (_axis(parameter, complete) for parameter in study.space.parameters)
-    axes = tuple(axis for axis in every if not np.isnan(axis.places).all())
-    return AxesInfo(axes, np.array([trial.value for trial in complete], dtype=float))
-
-
-def _axis(parameter: Parameter, trials: list[FrozenTrial]) -> Axis:
-    leaf: Any = parameter.leaf
-    found = [trial.params.get(parameter.name, _ABSENT) for trial in trials]
-    choice = isinstance(leaf, Choice)
-    places = [np.nan if v is _ABSENT else leaf.index(v) if choice else v for v in found]
-    labels = tuple(short(label, 24) for label in leaf.labels) if choice else ()
-    return Axis(parameter.name, np.array(places, dtype=float), not choice and leaf.log, labels)
-
-
-_ABSENT = object()
-
-
-def draw(study: "Study", path: str | Path, kind: str) -> Path:
-    """Draw one kind of picture; errors as for ``Study.draw``."""
+def draw(study: "Study", path: str | Path, kind: str, parameters: Sequence[str] = ()) -> Path:
+    """Draw one kind of picture; arguments and errors as for ``Study.draw``."""
     if kind not in DRAWINGS:
         raise RecipeError(
             "draw(kind)", required="a kind", got=repr(kind), remedy=did_you_mean(kind, DRAWINGS)
         )
-    DRAWINGS[kind](study, path)
+    if parameters and kind != "contour":
+        raise RecipeError(
+            "draw(parameters)", required='kind="contour"', got=f"kind={kind!r}",
+            remedy="leave parameters out",
+        )  # fmt: skip
+    if parameters:
+        draw_contour(study, path, parameters)
+    else:
+        DRAWINGS[kind](study, path)
     return Path(path)
 
 
@@ -221,19 +169,10 @@ def draw_parallel(study: "Study", path: str | Path) -> None:
 
 def _unit(axis: Axis) -> Numbers:
     """Places between 0 and 1; below them where the parameter does not exist."""
-    low, high = _ends(axis)
+    low, high = ends(axis)
     places = np.log(axis.places) if axis.log else axis.places
     unit = (places - low) / (high - low) if high > low else np.full(len(places), 0.5)
     return np.where(np.isnan(places), ABSENT_HEIGHT, unit)
-
-
-def _ends(axis: Axis) -> tuple[float, float]:
-    if axis.labels:
-        return 0.0, float(len(axis.labels) - 1)
-    known = axis.places[~np.isnan(axis.places)]
-    ends = np.array([known.min(), known.max()])
-    low, high = np.log(ends) if axis.log else ends
-    return float(low), float(high)
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str]]:
@@ -241,30 +180,13 @@ def _ticks(axis: Axis) -> list[tuple[float, str]]:
         last = max(1, len(axis.labels) - 1)
         named = [(i / last, label) for i, label in enumerate(axis.labels)]
         return named if len(axis.labels) > 1 else [(0.5, axis.labels[0])]
-    low, high = _ends(axis)
+    low, high = ends(axis)
     heights = (0.0, 0.5, 1.0) if high > low else (0.5,)
     raw = [low + height * (high - low) for height in heights]
     return [
         (height, f"{np.exp(value) if axis.log else value:.3g}")
         for height, value in zip(heights, raw, strict=True)
     ]
-
-
-def importance_info(study: "Study") -> dict[str, float]:
-    """The importances, lowest first.
-
-    Raises:
-        DataError: too few trials, or all alike.
-    """
-    found: Mapping[str, float] = study.importance()
-    if not found:
-        raise DataError(
-            "importance",
-            required="two complete trials of different value",
-            got="fewer",
-            remedy="search longer",
-        )
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
 def draw_importance(study: "Study", path: str | Path) -> None:
@@ -279,9 +201,96 @@ def draw_importance(study: "Study", path: str | Path) -> None:
         axes.set_xlabel("share of the variance of the validation loss (PED-ANOVA)")
 
 
+def draw_contour(study: "Study", path: str | Path, parameters: Sequence[str] = ()) -> None:
+    """The value over two parameters: colours and lines between the trials, which are points."""
+    info = contour_info(study, parameters)
+    top = _top(info.values)
+    surface = np.ma.masked_invalid(np.minimum(info.surface, top))
+    levels, norm = _levels(float(info.values.min()), top)
+    place = (info.grid_x, info.grid_y, surface)
+    with page(path, 6.4, 4.8) as (figure, _):
+        axes: Any = figure.add_subplot()
+        if info.x.labels or info.y.labels:
+            shown = axes.pcolormesh(*place, cmap=COLOURS, norm=norm)
+        else:
+            shown = axes.contourf(*place, levels, cmap=COLOURS, norm=norm)
+            axes.contour(*place, levels, colors="white", linewidths=0.4)
+        inside = info.values <= top
+        axes.scatter(_spread(info.x), _spread(info.y), s=np.where(inside, 14, 8),
+                     c=np.minimum(info.values, top), cmap=COLOURS, edgecolors="black", lw=0.5,
+                     norm=norm)  # fmt: skip
+        best = int(np.argmin(info.values))
+        axes.plot(_spread(info.x)[best], _spread(info.y)[best], "*", ms=14, color=ORANGE,
+                  mec="black", mew=0.6, label=f"best trial: {info.values[best]:.4g}")  # fmt: skip
+        _place_axis(axes.xaxis, info.x)
+        _place_axis(axes.yaxis, info.y)
+        axes.set_xlabel(short(info.x.name, 40))
+        axes.set_ylabel(short(info.y.name, 40))
+        label = f"validation loss{_cut(info.values, top)}"
+        figure.colorbar(shown, ax=axes, label=label, ticks=levels[::3], format="%.3g")
+        axes.set_title(f"{len(info.values)} trials on {study.data.name}")
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False)
+
+
+def _levels(low: float, high: float) -> tuple[Numbers, Any]:
+    """Levels of contours and the scale of their colours: a logarithm where values are far apart."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    high = high if high > low else low + 1e-12 + abs(low) * 1e-6
+    if low > 0 and high / low > 5:
+        return np.geomspace(low, high, LEVELS), LogNorm(low, high)
+    return np.linspace(low, high, LEVELS), Normalize(low, high)
+
+
+def _spread(axis: Axis) -> Numbers:
+    """Places; those of options apart from one another, by a fixed pattern."""
+    if not axis.labels:
+        return axis.places
+    turns = np.arange(len(axis.places)) * 0.618034  # the golden ratio fills an interval evenly
+    return axis.places + 0.6 * (turns % 1.0 - 0.5)
+
+
+def _place_axis(axis: Any, shown: Axis) -> None:
+    """Scale and labels of a parameter."""
+    name = axis.axis_name
+    if shown.labels:
+        texts = [short(label, 14) for label in shown.labels]
+        getattr(axis.axes, f"set_{name}ticks")(range(len(texts)), texts)
+        getattr(axis.axes, f"set_{name}lim")(-0.5, len(texts) - 0.5)
+    elif shown.log:
+        getattr(axis.axes, f"set_{name}scale")("log")
+        plain_log(axis)
+
+
+def draw_lineage(study: "Study", path: str | Path) -> None:
+    """The values of a population over the epochs, the winner's on top."""
+    info = lineage_info(study)
+    count = len(info.names)
+    with page(path, 7, 0.8 + 2.1 * count) as (figure, _):
+        for place, axis in enumerate(info.axes):
+            axes: Any = figure.add_subplot(count, 1, place + 1)
+            for number, steps in zip(info.trials, info.steps, strict=True):
+                line = steps[place]
+                x, y = np.append(line[:, 0], info.epochs), np.append(line[:, 1], line[-1, 1])
+                mine = number == info.trials[-1]
+                axes.step(x, y, where="post", color=ORANGE if mine else GREY,
+                          lw=2.2 if mine else 0.8, alpha=1.0 if mine else 0.45,
+                          label=f"trial {number}, the winner" if mine else None)  # fmt: skip
+            _place_axis(axes.yaxis, axis)
+            axes.set_ylabel(short(axis.name, 30), fontsize=8)
+            axes.set_xlim(0, info.epochs)
+            axes.grid(alpha=0.3)
+            if place == 0:
+                axes.legend(fontsize=8, frameon=False)
+                axes.set_title(f"{len(info.trials)} networks, each along its lineage", fontsize=10)
+        axes.set_xlabel("epoch")
+
+
 DRAWINGS: dict[str, Callable[["Study", str | Path], None]] = {
+    "contour": draw_contour,
     "history": draw_history,
     "importance": draw_importance,
+    "lineage": draw_lineage,
     "parallel": draw_parallel,
     "slice": draw_slice,
 }

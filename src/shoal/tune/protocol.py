@@ -12,7 +12,7 @@ The best of many noisy trials flatters itself: the more trials, the more luck is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -23,7 +23,12 @@ from shoal.recipe import Recipe
 from shoal.train.run import Run
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
-from shoal.tune.search import Search
+from shoal.tune.lineage import Lineage
+
+if TYPE_CHECKING:
+    from shoal.tune.cluster import Cluster
+    from shoal.tune.population import Population
+    from shoal.tune.search import Search
 
 SHARE, MOST = 0.1, 8
 RERANK_SEEDS = 3
@@ -88,14 +93,16 @@ class Arm:
     test: tuple[dict[str, float], ...]
 
 
-def train(executor: Executor, seats: list[Seat]) -> None:
+def train(executor: "Executor | Cluster", seats: list[Seat]) -> None:
     """Train seats until each has its value or its reason."""
     executor.submit(seats)
     while any(not seat.done for seat in seats):
         executor.advance()
 
 
-def judge(search: Search, default: Recipe, fresh: int) -> tuple[list[Candidate], Arm, Arm]:
+def judge(
+    search: "Search | Population", default: Recipe, fresh: int
+) -> tuple[list[Candidate], Arm, Arm]:
     """Train the best tenth and the default with fresh seeds.
 
     All seeds are trained at once, because a pool costs the same whether its slots are full or not.
@@ -112,8 +119,11 @@ def judge(search: Search, default: Recipe, fresh: int) -> tuple[list[Candidate],
     ordered = sorted(complete, key=lambda trial: (_value(trial), trial.number))
     chosen = ordered[: max(1, min(MOST, round(SHARE * len(ordered))))]
     recipes = [search.space.at(trial.params) for trial in chosen]
-    deciding = [_deciding(search, recipe) if len(chosen) > 1 else [] for recipe in recipes]
-    shown = [_shown(recipe, fresh) for recipe in (default, *recipes)]
+    seed = int(default.seed)
+    lineages = [Lineage.of(search.space, trial, seed) for trial in chosen]
+    deciding = [_deciding(search, lineage) if len(chosen) > 1 else [] for lineage in lineages]
+    first = Lineage((0,), ({},), (default,))
+    shown = [_shown(lineage, fresh) for lineage in (first, *lineages)]
     train(search.executor, [seat for seats in (*deciding, *shown) for seat in seats])
     found = []
     for trial, recipe, seats, final in zip(chosen, recipes, deciding, shown[1:], strict=True):
@@ -126,17 +136,16 @@ def judge(search: Search, default: Recipe, fresh: int) -> tuple[list[Candidate],
     return [candidate for candidate, _ in found], winner, other
 
 
-def _deciding(search: Search, recipe: Recipe) -> list[Seat]:
+def _deciding(search: "Search | Population", lineage: Lineage) -> list[Seat]:
+    first = int(lineage.recipe.seed) + RERANK_FIRST
     return [
-        Seat(recipe.replace(seed=recipe.seed + RERANK_FIRST + k), fold)
-        for fold in search.folds
-        for k in range(RERANK_SEEDS)
+        lineage.seat(fold, seed=first + k) for fold in search.folds for k in range(RERANK_SEEDS)
     ]
 
 
-def _shown(recipe: Recipe, fresh: int) -> list[Seat]:
-    seeds = (recipe.seed + FINAL_FIRST + k for k in range(fresh))
-    return [Seat(recipe.replace(seed=seed), keep=True) for seed in seeds]
+def _shown(lineage: Lineage, fresh: int) -> list[Seat]:
+    first = int(lineage.recipe.seed) + FINAL_FIRST
+    return [lineage.seat(keep=True, seed=first + k) for k in range(fresh)]
 
 
 def _number(trial: FrozenTrial) -> int:
@@ -154,7 +163,7 @@ def _mean(seats: list[Seat]) -> float:
     )
 
 
-def _arm(executor: Executor, recipe: Recipe, seats: list[Seat]) -> Arm:
+def _arm(executor: "Executor | Cluster", recipe: Recipe, seats: list[Seat]) -> Arm:
     prepared = executor.prepared(recipe)
     outcomes = [seat.outcome for seat in seats if seat.outcome is not None]
     runs = tuple(Run.of([outcome], prepared, 0.0, None) for outcome in outcomes)
@@ -166,11 +175,20 @@ def _arm(executor: Executor, recipe: Recipe, seats: list[Seat]) -> Arm:
 
 def table(arms: dict[str, Arm]) -> str:
     """The arms as lines of text: validation, then each number on the test split."""
-    rows = [["", *_headings(next(iter(arms.values())))]]
-    rows += [[name, *map(str, _cells(arm))] for name, arm in arms.items()]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return lines(rows(arms))
+
+
+def rows(arms: dict[str, Arm]) -> list[list[str]]:
+    """The arms as rows of texts, the first row the headings."""
+    first = ["", *_headings(next(iter(arms.values())))]
+    return [first, *([name, *map(str, _cells(arm))] for name, arm in arms.items())]
+
+
+def lines(cells: list[list[str]]) -> str:
+    """Rows of texts, one below the other."""
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    found = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in cells)
+    return "\n".join(line.rstrip() for line in found)
 
 
 def _headings(arm: Arm) -> list[str]:

@@ -10,6 +10,7 @@ memory fails alone; its reason is kept.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import optuna
@@ -20,6 +21,9 @@ from shoal.recipe import Recipe
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.mirror import Mirror
+
+if TYPE_CHECKING:
+    from shoal.tune.cluster import Cluster
 
 
 @dataclass(eq=False)
@@ -64,7 +68,7 @@ class Search:
         self,
         space: Recipe,
         study: optuna.Study,
-        executor: Executor,
+        executor: "Executor | Cluster",
         budget: Budget,
         seeds: int,
         folds: int,
@@ -208,6 +212,8 @@ class Search:
         }
         if flight.seats[0].fold is not None:
             attributes["folds"] = [seat.fold or 0 for seat in flight.seats]
+        if any(seat.restarts for seat in flight.seats):
+            attributes["restarts"] = [seat.restarts for seat in flight.seats]
         for name, values in attributes.items():
             flight.trial.set_user_attr(name, values)
 

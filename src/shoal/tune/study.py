@@ -2,13 +2,14 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from shoal.data.dataset import Data
 from shoal.errors import RecipeError
@@ -16,10 +17,13 @@ from shoal.recipe import Recipe
 from shoal.train.model import Model
 from shoal.train.run import Run
 from shoal.tune import protocol
+from shoal.tune.lineage import Lineage
 from shoal.tune.protocol import Arm, Candidate
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from shoal.tune.nested import Nested
 
 
 @dataclass(eq=False)
@@ -35,6 +39,7 @@ class Study:
             while trials remained; seconds: that all took.
         test_looks: how often the test split was read.
         folder: where things are kept, or None.
+        nested: the searches of the outer folds, where there are any.
     """
 
     space: Recipe
@@ -48,6 +53,7 @@ class Study:
     seconds: float
     folder: Path | None = None
     test_looks: int = field(default=0)
+    nested: "Nested | None" = None
 
     @property
     def recipe(self) -> Recipe:
@@ -105,12 +111,35 @@ class Study:
         ``fit(recipe, data, start_epoch=epoch)`` gives the same losses.
 
         Raises:
+            RecipeError: no such trial, one that was never trained, or one that has inherited.
+        """
+        trial = self._trained(number)
+        if len(trial.user_attrs.get("lineage", ())) > 1:
+            raise RecipeError(
+                f"trial {number}",
+                required="the same values from its first step on",
+                got="others inherited from another network",
+                remedy=f"use study.lineage({number}).fit(data)",
+            )
+        seed, epoch = trial.user_attrs["seeds"][0], trial.user_attrs["start_epochs"][0]
+        return self.space.at(trial.params).replace(seed=seed), max(0, epoch)
+
+    def lineage(self, number: int | None = None) -> Lineage:
+        """The values that the network of a trial was trained with, one after another.
+
+        Args:
+            number: of the trial; None for the winner.
+
+        Raises:
             RecipeError: no such trial, or one that was never trained.
         """
+        trial = self._trained(self.candidates[0].number if number is None else number)
+        return Lineage.of(self.space, trial, trial.user_attrs["seeds"][0])
+
+    def _trained(self, number: int) -> FrozenTrial:
         for trial in self.optuna.get_trials(deepcopy=False):
             if trial.user_attrs.get("trial") == number and "seeds" in trial.user_attrs:
-                seed, epoch = trial.user_attrs["seeds"][0], trial.user_attrs["start_epochs"][0]
-                return self.space.at(trial.params).replace(seed=seed), max(0, epoch)
+                return trial
         raise RecipeError(
             f"trial {number}",
             required="a trial that was trained",
@@ -146,16 +175,22 @@ class Study:
         """Write ``best`` as one file; see ``Model.save``."""
         return self.best.save(path)
 
-    def draw(self, path: str | Path, kind: str = "history") -> Path:
-        """Draw the study: "history", "parallel", "slice" or "importance".
+    def draw(self, path: str | Path, kind: str = "history", parameters: Sequence[str] = ()) -> Path:
+        """Draw the study: "history", "parallel", "slice", "importance", "contour" or "lineage".
+
+        Args:
+            path: of the picture.
+            kind: of the picture; "lineage" for a population.
+            parameters: two names for "contour"; none for the two most important.
 
         Raises:
-            RecipeError: another kind.
+            RecipeError: another kind, or unknown names.
+            DataError: too few trials for importances or a contour; no population for lineages.
             FileError: the picture cannot be written.
         """
         from shoal.tune.pictures import draw
 
-        return draw(self, path, kind)
+        return draw(self, path, kind, parameters)
 
     def __repr__(self) -> str:
         states = [t.state for t in self.optuna.get_trials(deepcopy=False)]
@@ -167,7 +202,7 @@ class Study:
         return (
             f"Study({counts}; {self.compilations} compilation{'s' * (self.compilations != 1)}, "
             f"{self.wasted:.1%} of the slots wasted, {self.seconds:.1f} s)\n"
-            f"{self.table()}\n{self.verdict}"
+            f"{self.table()}\n{self.verdict}" + (f"\n{self.nested!r}" if self.nested else "")
         )
 
 

@@ -7,9 +7,8 @@ space, data -> Executor (pools) <- Search (trials) <-> live study -> Mirror (sto
 
 import json
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +22,30 @@ from shoal import describe
 from shoal.choosing import check_values
 from shoal.data.dataset import Data
 from shoal.data.fingerprint import fingerprint
-from shoal.errors import DataError, RecipeError
+from shoal.errors import RecipeError
 from shoal.files import write_atomically
 from shoal.recipe import Recipe
-from shoal.rules import Number, Rule, Whole, optional
+from shoal.rules import Number, Whole, optional
 from shoal.spaces import Int
 from shoal.train.fit import as_data
-from shoal.train.pool import Settings
 from shoal.train.progress import Progress, Standing, progress
-from shoal.tune import protocol
+from shoal.train.settings import Settings
+from shoal.tune import account, nested, protocol
+from shoal.tune.checks import check_population, check_settings, check_space, nothing
+from shoal.tune.cluster import Cluster, Node, connected
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
 from shoal.tune.grid import grid
 from shoal.tune.mirror import Mirror, open_storage, quiet_study
+from shoal.tune.planner import plan
+from shoal.tune.population import Population
 from shoal.tune.samplers.names import sampler as make_sampler
 from shoal.tune.samplers.pruners import pruner as make_pruner
 from shoal.tune.search import Budget, Search
 from shoal.tune.study import Study
+
+STORAGE = "study.journal"
+"""The storage in a folder, where no other is given."""
 
 CHUNKS_PER_TRIAL = 10
 ADAPTIVE_AT_ONCE = 32
@@ -52,13 +58,10 @@ MOST_ASKED = 4096
 LISTED = ("grid", "guess")
 """Samplers whose points are known before the search, which ends with them."""
 
+POPULATION = "pbt"
+"""Not a sampler to Optuna: values change while networks train."""
+
 NOT_ADAPTIVE = (RandomSampler, QMCSampler)
-
-DRAWS = 64
-"""Random points that say how often each signature will come."""
-
-SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targets", "metrics")
-"""What decides how trials are compared may not differ among them."""
 
 
 def tune(
@@ -74,12 +77,14 @@ def tune(
     name: str = "study",
     seeds: int = 1,
     folds: int | None = None,
+    outer: int | None = None,
     guesses: Sequence[Mapping[str, Any]] = (),
     slots: int | None = None,
     seed: int = 0,
     fresh: int = 5,
     show: bool | str = True,
     settings: Settings | None = None,
+    cluster: str | None = None,
 ) -> Study:
     """Search what a space leaves open for the lowest validation loss.
 
@@ -91,22 +96,28 @@ def tune(
         trials: how many, in all; seconds: after which no new one begins and
             those still waiting are given up. At least one of the two.
         sampler: "auto", "lipo", "bobyqa", "harmonica", "tpe", "random", "quasi-random", "grid",
-            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's.
+            "guess", "cma-es", "gp" and others of ``samplers.BY_NAME``, or one of Optuna's;
+            or "pbt", population based training of as many networks as ``trials`` says.
         pruner: "median", "halving", "hyperband", "patient", one of Optuna's, or None.
         storage: where every finished trial goes: a path or URL, see ``open_storage``. A study that
             is there already goes on.
-        folder: for study.journal (the storage, where none is given), space.json, winner.json and
-            best.safetensors; None for nothing.
+        folder: for study.journal (the storage, where none is given), space.json, winner.json,
+            best.safetensors and study.json, which ``report`` reads; None for nothing.
         name: of the study in its storage.
         seeds: members of one trial that differ in their seed; its value is their mean.
         folds: F >= 2 for cross-validation: each trial is trained once for each fold; None to
             validate on the recipe's split.
+        outer: F >= 2 for nested cross-validation: the whole search is repeated in each of F outer
+            folds, and its winner judged on the rows held out; see ``Study.nested``. That takes
+            F + 1 searches of so many trials; the seconds are for all together.
         guesses: points to try first, {name: value}; the first one is the default recipe.
         slots: members trained at a time; None to choose.
         seed: of the sampler.
         fresh: seeds with which winner and default are trained in the end.
         show: progress, as for ``fit``.
         settings: of the pools, as for ``fit``.
+        cluster: address of a Ray cluster, "auto", or "local" to start one here: each machine
+            trains whole pools, all for one study. ``slots`` are then those of each machine.
 
     Returns:
         the study: the winner with fresh seeds beside the default, the model, all trials.
@@ -115,22 +126,71 @@ def tune(
         RecipeError, ShapeError: nothing open, a bad guess, or a default recipe that cannot be
             trained; a storage with another study; no trial that came to its end.
         DataError: data that cannot be used, or no validation split.
+        DeviceError: a cluster that does not answer, or Ray is not installed.
         FileError: the storage or folder cannot be written.
     """
-    began = time.monotonic()
     data = as_data(data)
-    _check_space(space)
+    check_space(space)
     whole = Whole(1)
-    _check_settings(
+    check_settings(
         trials=(trials, optional(whole)),
         seconds=(seconds, optional(Number(0.0, low_open=True))),
         seeds=(seeds, whole),
         folds=(folds, optional(Whole(2))),
+        outer=(outer, optional(Whole(2))),
         slots=(slots, optional(whole)),
         fresh=(fresh, whole),
     )
+    given: dict[str, Any] = {"trials": trials, "sampler": sampler, "pruner": pruner, "seeds": seeds,
+             "folds": folds, "guesses": guesses, "slots": slots, "seed": seed, "fresh": fresh,
+             "show": show, "settings": settings}  # fmt: skip
+    given["seconds"] = seconds if seconds is None else seconds / (1 + (outer or 0))
+    with connected(cluster) as nodes:
+        found = _once(space, data, name=name, storage=storage, folder=folder, nodes=nodes, **given)
+        if outer:
+            began, kept = time.monotonic(), storage
+            if storage is None and folder is not None:
+                kept = Path(folder) / STORAGE
+
+            def search(part: Data, called: str) -> Study:
+                rest: dict[str, Any] = {"storage": kept, "folder": None, "nodes": nodes}
+                return _once(space, part, name=called, **rest, **given)
+
+            split = found.default.recipe.preparation.split
+            found.nested = nested.judge(search, data, split, outer, name)
+            found.seconds += time.monotonic() - began
+    if found.folder is not None:
+        account.save(found, found.folder)
+    return found
+
+
+def _once(
+    space: Recipe,
+    data: Data,
+    *,
+    trials: int | None,
+    seconds: float | None,
+    sampler: str | BaseSampler,
+    pruner: str | BasePruner | None,
+    storage: str | Path | BaseStorage | None,
+    folder: str | Path | None,
+    name: str,
+    seeds: int,
+    folds: int | None,
+    guesses: Sequence[Mapping[str, Any]],
+    slots: int | None,
+    seed: int,
+    fresh: int,
+    show: bool | str,
+    settings: Settings | None,
+    nodes: list[Node],
+) -> Study:
+    """One search; arguments as for ``tune``."""
+    began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
     listed = _listed(space, sampler, points)
+    if sampler == POPULATION:
+        trials = check_population(trials, seconds, pruner, seeds, folds, nodes)
     if trials is None and seconds is None and listed is None:
         raise RecipeError(
             "tune(trials, seconds)",
@@ -144,31 +204,49 @@ def tune(
     chosen = _sampler(sampler, seed)
     adaptive = not isinstance(chosen, NOT_ADAPTIVE)
     members = seeds * max(1, folds or 0)
-    budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive))
-    room = members * min(budget.at_once, max(1, (slots or MOST_AT_ONCE) // members))
-    executor = Executor(data, parts, _chunk(space), settings, _shares(space), room)
+    machines = max(1, len(nodes))
+    budget = Budget(trials, seconds, _at_once(trials, members, slots, adaptive, machines))
+    each = -(-budget.at_once // machines)
+    room = members * min(each, max(1, (slots or MOST_AT_ONCE) // members))
+    expected = None if trials is None else trials * members
+    planner = plan(space, data, expected, seconds, settings)
+    executor = Executor(data, parts, _chunk(space), settings, planner, room)
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
     root = None if folder is None else Path(folder)
-    mirror = _mirror(storage, root, name, space, data, seed)
+    size = trials if sampler == POPULATION else None
+    mirror = _mirror(storage, root, name, space, data, seed, size)
     if mirror is not None and mirror.finished:
         chosen = _sampler(sampler, _later(seed, len(mirror.finished)))
     study = quiet_study(None, name, sampler=chosen, pruner=make_pruner(pruner or "none"))
-    _first(study, points if listed is None else listed, mirror)
-    search = Search(space, study, executor, budget, seeds, folds or 0, mirror)
-    with progress(show) as line, mirror or nullcontext():
+    search: Search | Population
+    trainer = Cluster(executor, nodes, space, expected, seconds) if nodes else None
+    if size is not None:
+        search = Population(space, study, executor, size, points, seed, mirror)
+    else:
+        _first(study, points if listed is None else listed, mirror)
+        search = Search(space, study, trainer or executor, budget, seeds, folds or 0, mirror)
+    with (
+        progress(show) as line,
+        mirror or nullcontext(),
+        closing(trainer) if trainer else nullcontext(),
+    ):
         _run(search, line)
         if not np.isfinite(search.best):
-            raise _nothing(study)
-        executor.deadline = float("inf")
+            raise nothing(study)
+        search.executor.deadline = float("inf")
         line.say("training the best again with fresh seeds")
         found = _finish(search, data, default, fresh, root)
     found.seconds = time.monotonic() - began
     return found
 
 
-def _run(search: Search, line: Progress) -> None:
+def _run(search: Search | Population, line: Progress) -> None:
     began = time.monotonic()
+    if isinstance(search, Population):
+        while search.advance():
+            line.show(search.standing)
+        return
     before = search.done
     while search.advance():
         line.show(_standing(search, before, time.monotonic() - began))
@@ -188,7 +266,9 @@ def _standing(search: Search, before: int, seconds: float) -> Standing:
     return Standing(search.done, search.budget.trials or search.done, text)
 
 
-def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Path | None) -> Study:
+def _finish(
+    search: Search | Population, data: Data, default: Recipe, fresh: int, folder: Path | None
+) -> Study:
     candidates, winner, other = protocol.judge(search, default, fresh)
     found = Study(
         space=search.space,
@@ -207,37 +287,12 @@ def _finish(search: Search, data: Data, default: Recipe, fresh: int, folder: Pat
         write_atomically(folder / "space.json", search.space.to_json().encode())
         write_atomically(folder / "winner.json", found.run.recipe.to_json().encode())
         found.best.save(folder / "best.safetensors")
+        if isinstance(search, Population):
+            found.lineage().save(folder / "lineage.json")
     return found
 
 
 # --- preparing -----------------------------------------------------------------------------------
-
-
-def _check_space(space: Any) -> None:
-    if not isinstance(space, Recipe) or not describe.is_open(space):
-        got = "one without" if isinstance(space, Recipe) else f"a {type(space).__name__}"
-        raise RecipeError(
-            "tune(space)",
-            required="a Recipe with something open in it",
-            got=got,
-            remedy="put Float, Int or Choice in the place of values; to train it, use fit",
-        )
-    for parameter in space.parameters:
-        if parameter.path.startswith(SAME_FOR_ALL):
-            raise RecipeError(
-                f"tune(space) with {parameter.path} open",
-                required="trials whose validation losses can be compared",
-                got=repr(parameter.leaf),
-                remedy="choose it before the search",
-            )
-
-
-def _check_settings(**given: tuple[Any, Rule]) -> None:
-    for what, (value, rule) in given.items():
-        if not rule.accepts(value):
-            raise RecipeError(
-                f"tune({what})", required=rule.text, got=repr(value), remedy="change the value"
-            )
 
 
 def _listed(
@@ -260,7 +315,7 @@ def _listed(
 
 def _sampler(wanted: str | BaseSampler, seed: int) -> BaseSampler:
     """A sampler; points that are listed are enqueued, so theirs is never asked for more."""
-    return make_sampler("random" if wanted in LISTED else wanted, seed)
+    return make_sampler("random" if wanted in (*LISTED, POPULATION) else wanted, seed)
 
 
 def _chunk(space: Recipe) -> int:
@@ -277,25 +332,15 @@ def _chunk(space: Recipe) -> int:
     return max(c for c in range(1, most + 1) if open_epochs % c == 0)
 
 
-def _at_once(trials: int | None, members: int, slots: int | None, adaptive: bool) -> int:
+def _at_once(
+    trials: int | None, members: int, slots: int | None, adaptive: bool, machines: int
+) -> int:
     """Trials in flight: few for a sampler that learns, else as many as can be asked ahead."""
     if slots is not None:
-        return max(1, slots // members)
+        return max(1, slots // members) * machines
     if adaptive:
-        return ADAPTIVE_AT_ONCE
+        return ADAPTIVE_AT_ONCE * machines
     return min(trials, MOST_ASKED) if trials is not None else MOST_AT_ONCE
-
-
-def _shares(space: Recipe) -> Counter[Any]:
-    """How often each signature comes among recipes drawn at random."""
-    study = quiet_study(None, None, sampler=optuna.samplers.RandomSampler(seed=0))
-    found: Counter[Any] = Counter()
-    for _ in range(DRAWS):
-        try:
-            found[space.suggest(study.ask()).signature] += 1
-        except RecipeError:
-            continue
-    return found
 
 
 def _mirror(
@@ -305,11 +350,13 @@ def _mirror(
     space: Recipe,
     data: Data,
     seed: int,
+    population: int | None,
 ) -> Mirror | None:
     if storage is None and folder is None:
         return None
-    opened = open_storage(storage if storage is not None else Path(str(folder)) / "study.journal")
+    opened = open_storage(storage if storage is not None else Path(str(folder)) / STORAGE)
     about = {"space": json.loads(space.to_json()), "data": fingerprint(data), "seed": seed}
+    about["population"] = population
     return Mirror(opened, name, about)
 
 
@@ -329,15 +376,3 @@ def _first(study: optuna.Study, points: list[dict[str, Any]], mirror: Mirror | N
 def _later(seed: int, finished: int) -> int:
     """Another seed for a study that goes on, so that it does not draw the same points again."""
     return int(np.random.SeedSequence([seed, finished]).generate_state(1)[0])
-
-
-def _nothing(study: optuna.Study) -> RecipeError | DataError:
-    trials = study.get_trials(deepcopy=False)
-    reasons = Counter(t.user_attrs.get("reason", "pruned") for t in trials)
-    reason, count = reasons.most_common(1)[0]
-    return RecipeError(
-        "tune(space)",
-        required="a trial that comes to its end",
-        got=f"none among {len(trials)}; {count} of them: {reason}",
-        remedy="narrow the space, or search longer",
-    )

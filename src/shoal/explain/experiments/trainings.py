@@ -11,8 +11,8 @@ from shoal.explain.experiments.experiment import Size
 from shoal.explain.experiments.picture import Line, Panel, line_over_seeds
 from shoal.recipe import Recipe
 from shoal.train.fit import fit_many
-from shoal.train.pool import Settings
 from shoal.train.run import Run
+from shoal.train.settings import Settings
 
 BATCHED = Settings(layout="batched")
 """One layout, because choosing one compiles both."""

@@ -14,9 +14,10 @@ little. The noise v is the one of greatest likelihood among a few. One Cholesky 
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from shoal.tune.samplers.space import Floats
 
@@ -43,12 +44,36 @@ class Quadratic:
         return self.a + s @ self.g + 0.5 * np.einsum("...i,ij,...j->...", s, self.h, s)
 
 
+class Fit(NamedTuple):
+    """A model with its curvatures: values (D,) along the columns of vectors (D, D)."""
+
+    model: Quadratic
+    curvatures: Floats
+    doubts: Floats
+    vectors: Floats
+
+
 def fit(s: Floats, y: Floats) -> Quadratic:
     """The model of displacements s (n, D), in radii, and values y (n,)."""
+    return _fit(s, y)[0]
+
+
+def fit_with_doubts(s: Floats, y: Floats) -> Fit:
+    """The model, and its curvatures along their directions with standard deviations."""
+    model, factor, variance = _fit(s, y)
+    values, vectors = np.linalg.eigh(model.h)
+    reach = solve_triangular(factor, (s @ vectors) ** 2, lower=True, check_finite=False)
+    doubts = np.sqrt(variance * np.maximum(2.0 - (reach * reach).sum(axis=0), 0.0))
+    return Fit(model, values, doubts, vectors)
+
+
+def _fit(s: Floats, y: Floats) -> tuple[Quadratic, Floats, float]:
+    """The model, the Cholesky factor of its covariance, and the variance of its prior."""
     dots = s @ s.T
     prior = LEVEL + LEVEL * dots + 0.5 * dots**2
     best, found = np.inf, None
     cubes = np.sum(s * s, axis=1) ** 3
+    n = len(y)
     for noise, remainder in PRIORS:
         k = prior + np.diag(remainder * cubes + noise)
         try:
@@ -56,23 +81,25 @@ def fit(s: Floats, y: Floats) -> Quadratic:
         except np.linalg.LinAlgError:
             continue
         weights = cho_solve((factor, True), y, check_finite=False)
-        n = len(y)
-        loss = n * np.log(max(y @ weights, 1e-300)) + 2 * np.log(np.diag(factor)).sum()
+        variance = max(float(y @ weights), 1e-300) / n
+        loss = n * np.log(variance) + 2 * np.log(np.diag(factor)).sum()
         if loss < best:
-            best, found = loss, (weights, noise)
+            best, found = loss, (weights, noise, factor, variance)
     if found is None:
-        return Quadratic(float(y.min()), np.zeros(s.shape[1]), np.zeros((s.shape[1],) * 2), 0.0)
-    weights, noise = found
-    return Quadratic(
+        flat = Quadratic(float(y.min()), np.zeros(s.shape[1]), np.zeros((s.shape[1],) * 2), 0.0)
+        return flat, np.diag(np.sqrt(np.diag(prior))), 1.0
+    weights, noise, factor, variance = found
+    model = Quadratic(
         LEVEL * float(weights.sum()),
         LEVEL * weights @ s,
         (s * weights[:, None]).T @ s,
         noise,
     )
+    return model, factor, variance
 
 
-def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
-    """A minimiser of the model in the unit ball cut with the box [low, high]; shape (D,).
+def minimise(model: Quadratic, low: Floats, high: Floats, metric: Floats | None = None) -> Floats:
+    """A minimiser of the model where |metric s| <= 1, cut with the box [low, high]; shape (D,).
 
     The ball's problem is solved exactly by the eigenvectors of H; columns that leave the box are
     put on its side and the others solved again, at most D times; then columns are improved one by
@@ -82,33 +109,52 @@ def minimise(model: Quadratic, low: Floats, high: Floats) -> Floats:
     s = np.zeros(d)
     free = high > low
     clamped = False
+    b = np.eye(d) if metric is None else metric.T @ metric
     for _ in range(d):
         if not free.any():
             break
-        g = model.g[free] + model.h[np.ix_(free, ~free)] @ s[~free]
-        left = 1.0 - s[~free] @ s[~free]
-        s[free] = _in_ball(g, model.h[np.ix_(free, free)], max(float(left), 0.0) ** 0.5)
+        s[free] = _in_ellipsoid(model, b, s, free)
         out = (s < low) | (s > high)
         if not out.any():
             break
         clamped = True
         s = np.clip(s, low, high)
+        size = float(s @ b @ s)
+        if size > 1.0:
+            s /= np.sqrt(size)
         free &= ~out
     if not clamped:
         return s
-    ends = [_by_columns(model, end, low, high) for end in (s, np.zeros(d))]
+    ends = [_by_columns(model, b, end, low, high) for end in (s, np.zeros(d))]
     return min(ends, key=lambda end: float(model(end)))
 
 
-def _by_columns(model: Quadratic, s: Floats, low: Floats, high: Floats) -> Floats:
-    """The point improved one column at a time within box and ball."""
+def _in_ellipsoid(model: Quadratic, b: Floats, s: Floats, free: Any) -> Floats:
+    """The free columns that minimise the model where s'Bs <= 1, the others kept."""
+    h, within = model.h[np.ix_(free, free)], b[np.ix_(free, free)]
+    across = b[np.ix_(free, ~free)] @ s[~free]
+    middle = -np.linalg.solve(within, across)
+    left = 1.0 - s[~free] @ b[np.ix_(~free, ~free)] @ s[~free] - middle @ across
+    root = np.linalg.inv(np.linalg.cholesky(within)).T
+    g = model.g[free] + model.h[np.ix_(free, ~free)] @ s[~free] + h @ middle
+    u = _in_ball(root.T @ g, root.T @ h @ root, max(float(left), 0.0) ** 0.5)
+    return middle + root @ u
+
+
+def _by_columns(model: Quadratic, b: Floats, s: Floats, low: Floats, high: Floats) -> Floats:
+    """The point improved one column at a time within box and ellipsoid."""
     s = s.copy()
     for k in [*range(len(s))] * SWEEPS:
-        reach = max(1.0 - float(s @ s) + s[k] ** 2, 0.0) ** 0.5
-        a, b = max(low[k], -reach), min(high[k], reach)
+        rest = b[k] @ s - b[k, k] * s[k]
+        others = float(s @ b @ s) - 2.0 * rest * s[k] - b[k, k] * s[k] ** 2
+        reach = max((rest / b[k, k]) ** 2 + (1.0 - others) / b[k, k], 0.0) ** 0.5
+        middle = -rest / b[k, k]
+        lo, hi = max(low[k], middle - reach), min(high[k], middle + reach)
+        if lo > hi:
+            continue
         curvature = model.h[k, k]
         slope = model.g[k] + model.h[k] @ s - curvature * s[k]
-        tries = [a, b, min(max(-slope / curvature, a), b)] if curvature > 0 else [a, b]
+        tries = [lo, hi, min(max(-slope / curvature, lo), hi)] if curvature > 0 else [lo, hi]
         s[k] = min(tries, key=lambda t: slope * t + 0.5 * curvature * t * t)
     return s
 

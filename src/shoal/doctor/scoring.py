@@ -1,0 +1,104 @@
+"""Scoring: one number by which trainings with different losses can be compared.
+
+A remedy may change the loss, so losses cannot judge it. What judges is a metric of the task, which
+means the same for every recipe: accuracy for classes, R² for values (or the recipe's first metric),
+and for equal accuracies the logarithmic loss. Quality is that metric with larger as better.
+
+    floor    what it is without any learning: the commonest class, the mean of the targets
+    simple   what a simple model reaches that needs no network (see ``baselines``): it says how much
+             there is to learn, whatever the network is
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from shoal.arrays import Numbers
+from shoal.data.dataset import MULTILABEL, REGRESSION
+from shoal.data.preparation import Prepared
+from shoal.doctor.baselines import baselines
+from shoal.doctor.rows import Rows, rows_of
+from shoal.metrics import R2, Accuracy, LogLoss, Metric
+from shoal.recipe import Recipe
+
+LOWEST_R2 = -1.0
+"""R² below this is taken for it: how much worse than a constant does not matter."""
+
+
+class Scale(NamedTuple):
+    """The scale of qualities on a task.
+
+    Attributes:
+        metric: its name in the record, after "validation_"; sign: 1, or -1 where smaller is better.
+        floor: without learning; simple: of the simple model, NaN where there is none.
+        rows: of the validation split.
+        exact: whether the quality is a share of rows, so that it comes in steps of 1 / rows.
+    """
+
+    metric: str
+    sign: float
+    floor: float
+    simple: float
+    rows: int
+    exact: bool
+
+    def quality(self, value: float) -> float:
+        """A value of the metric as a quality; the floor where it is not a number."""
+        if not np.isfinite(value):
+            return self.floor
+        return max(self.sign * value, LOWEST_R2) if self.metric == "r2" else self.sign * value
+
+    @property
+    def least(self) -> float:
+        """The smallest difference that is not a few rows' luck: three rows."""
+        return 3.0 / max(1, self.rows) if self.exact else 0.0
+
+
+def metrics_of(recipe: Recipe, task: str) -> tuple[Metric, ...]:
+    """The metric that judges, and what breaks ties."""
+    main = recipe.metrics_for(task)[0] if recipe.metrics is not None else None
+    usual: tuple[Metric, ...] = (R2(),) if task == REGRESSION else (Accuracy(), LogLoss())
+    return usual if main is None else tuple(dict.fromkeys((main, *usual)))
+
+
+def scale(prepared: Prepared, metrics: tuple[Metric, ...]) -> Scale:
+    """The scale of qualities on prepared data."""
+    main = metrics[0]
+    rows = len(prepared.parts.validation)
+    exact = isinstance(main, Accuracy)
+    sign = 1.0 if main.greater_is_better else -1.0
+    if not isinstance(main, Accuracy | R2):
+        return Scale(main.name, sign, float("nan"), float("nan"), rows, exact)
+    return Scale(main.name, sign, floor(prepared), simple_quality(prepared), rows, exact)
+
+
+def floor(prepared: Prepared) -> float:
+    """The accuracy of the commonest class of the training split, or R² 0, on validation."""
+    data, parts = prepared.data, prepared.parts
+    if data.task == REGRESSION:
+        return 0.0
+    train, held = data.targets[parts.train], data.targets[parts.validation]
+    if data.task == MULTILABEL:
+        return float(np.mean(held == (train.mean(axis=0) > 0.5)))
+    return float(np.mean(held == np.bincount(train[train >= 0]).argmax()))
+
+
+def simple_quality(prepared: Prepared) -> float:
+    """Accuracy or R² on validation of the best simple model; NaN for none."""
+    rows = rows_of(prepared)
+    best = baselines(rows).best
+    if best is None or not len(rows.t_validation):
+        return float("nan")
+    return max(_score(rows, best.validation), LOWEST_R2)
+
+
+def _score(rows: Rows, found: Numbers) -> float:
+    """What the metric gives for predictions of the validation rows."""
+    t = rows.t_validation
+    if t.ndim == 1:
+        return float(np.mean(found.argmax(axis=-1) == t))
+    if rows.task == MULTILABEL:
+        return float(np.mean((found > 0.5) == (t > 0.5)))
+    spread = t.var(axis=0)
+    errors = ((found - t) ** 2).mean(axis=0)
+    return float(np.mean(1.0 - errors / np.where(spread > 0, spread, 1.0)))

@@ -1,0 +1,1 @@
+"""Watching a training that PyTorch makes: its signals, and its translation into a recipe."""
