@@ -21,6 +21,7 @@ SCRIPTS = (
     "sweep",
     "samplers",
     "searches",
+    "signals",
 )
 LIBRARIES = ("jax", "torch", "scikit-learn", "keras", "numpy")
 
