@@ -328,6 +328,6 @@ def test_true_and_false_are_levels(small):
 
 def test_their_cost_is_measured(small):
     run = fit(small, epochs=2)
-    assert 0.0 <= run.signals_cost(0.05) < 1.0
+    assert 0.0 <= run.signals_cost(2.0) < 1.0
     assert run.signals_cost(0.0) is None
     assert fit(small, "none").signals_cost(0.05) is None
