@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 
 # Programs of the fast tests are compiled fast rather than made fast, which takes a third off their
 # time; the long proofs (make slow) test what is shipped.
@@ -24,6 +25,18 @@ import shoal.train  # sets devices and cache before anything computes
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_collection_modifyitems(items):
+    """Of a test marked ``table(every=n)`` each n-th case runs at once, the others behind ``slow``."""
+    seen = Counter()
+    for item in items:
+        table = item.get_closest_marker("table")
+        if table is not None and item.get_closest_marker("slow") is None:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % table.kwargs["every"]:
+                item.add_marker("slow")
+            seen[function] += 1
 
 
 @pytest.fixture

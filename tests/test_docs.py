@@ -32,7 +32,14 @@ def blocks(path, language):
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)
+LONG = ("tune", "advise", "experiments")  # pages of whole searches
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.slow if p.stem in LONG else ()) for p in DOCS],
+    ids=lambda path: path.stem,
+)
 def test_code_in_the_documents_runs(path, tmp_path, monkeypatch):
     """The blocks of a page run one after another; lines `# -> text` say what the line before gives."""
     code = blocks(path, "python")

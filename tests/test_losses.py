@@ -124,8 +124,8 @@ def test_a_custom_loss_trains_and_comes_back_by_its_name():
 
     recipe = sh.Recipe(sh.Net(sh.Dense(1)), loss=sh.CustomLoss(squares), epochs=3)
     data = sh.data.diabetes()
-    ours = sh.fit(recipe, data, show=False)
-    same = sh.fit(recipe.replace(loss="mse"), data, show=False)
+    ours = sh.fit(recipe, data, show=False, signals="none")
+    same = sh.fit(recipe.replace(loss="mse"), data, show=False, signals="none")
     np.testing.assert_allclose(ours.record["train_loss"], same.record["train_loss"], rtol=1e-6)
     assert repr(recipe.loss) == "CustomLoss(squares)"
     assert sh.Recipe.from_json(recipe.to_json()) == recipe
@@ -136,7 +136,12 @@ def test_a_custom_loss_of_classes_gives_probabilities():
         return -jnp.take_along_axis(jax.nn.log_softmax(z), t[:, None], axis=1)[:, 0]
 
     loss = sh.CustomLoss(of_logits, targets="index")
-    run = sh.fit(sh.Recipe(sh.Net(sh.Dense(3)), loss=loss, epochs=3), sh.data.iris(), show=False)
+    run = sh.fit(
+        sh.Recipe(sh.Net(sh.Dense(3)), loss=loss, epochs=3),
+        sh.data.iris(),
+        show=False,
+        signals="none",
+    )
     np.testing.assert_allclose(run.predict_proba(sh.data.iris().inputs).sum(axis=1), 1, rtol=1e-6)
 
 
@@ -149,7 +154,9 @@ def test_a_changed_function_is_another_program():
 
         return sh.Recipe(sh.Net(sh.Dense(1)), loss=sh.CustomLoss(mine), epochs=1)
 
-    first, second = (sh.fit(make(p), sh.data.diabetes(), show=False) for p in (1, 4))
+    first, second = (
+        sh.fit(make(p), sh.data.diabetes(), show=False, signals="none") for p in (1, 4)
+    )
     assert first.final["train_loss"] != second.final["train_loss"]
 
 
@@ -190,7 +197,7 @@ def test_targets_that_cannot_be(loss, targets, message):
     recipe = sh.Recipe(net, loss=loss, batch_size=1, preparation=no_split)
     data = sh.data.arrays(np.zeros((2, 3)), targets, task="regression")
     with pytest.raises(DataError, match=message):
-        sh.fit(recipe, data, show=False)
+        sh.fit(recipe, data, show=False, signals="none")
 
 
 def test_counts_and_distributions_are_not_scaled():
@@ -209,5 +216,5 @@ def test_poisson_learns_the_mean_of_counts():
         sh.Net(sh.Dense(1)), loss="poisson", optimiser=sh.Adam(0.05), epochs=300,
         batch_size="full", preparation=split, precision="float64",
     )  # fmt: skip
-    run = sh.fit(recipe, data, show=False)
+    run = sh.fit(recipe, data, show=False, signals="none")
     assert run.predict(np.ones((1, 1)))[0] == pytest.approx(counts.mean(), rel=1e-6)

@@ -116,7 +116,7 @@ def test_the_record_the_model_and_scikit_learn_agree_on_log_loss(loss):
     data = sh.data.iris()
     net = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(3))
     recipe = sh.Recipe(net, loss=loss, metrics=("log_loss",), epochs=5)
-    run = sh.fit(recipe, data, show=False)
+    run = sh.fit(recipe, data, show=False, signals="none")
     part = data.part(run.prepared.parts.validation, "validation")
     found = run.model.predict_proba(part.inputs)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-5)
@@ -131,7 +131,7 @@ def test_r2_of_a_target_that_does_not_vary_has_no_units():
     inputs = np.random.default_rng(0).normal(size=(20, 3))
     for scale in (1.0, 1e3):
         recipe = sh.Recipe(sh.Net(sh.Dense(2)), loss="mse", epochs=3)
-        run = sh.fit(recipe, sh.data.arrays(inputs, scale * targets), show=False)
+        run = sh.fit(recipe, sh.data.arrays(inputs, scale * targets), show=False, signals="none")
         ours = run.model.evaluate((inputs, scale * targets))["r2"]
         theirs = sk.r2_score(scale * targets, run.model.predict(inputs))
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)

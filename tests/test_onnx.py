@@ -47,6 +47,7 @@ def compute(case):
     return pairs
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize("name", CASES)
 def test_node(name):
     case = CASES[name]

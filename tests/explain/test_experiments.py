@@ -279,6 +279,7 @@ def test_the_moons_have_two_halves_that_no_line_divides():
 # --- each experiment at small size ---------------------------------------------------------------
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_finding_is_consistent(name, tmp_path):
     found = finding(name)

@@ -27,7 +27,7 @@ SPLIT = sh.Preparation(split=sh.Split(validation=0.3, test=0.2))
 
 def trained(net, data, **settings):
     settings = {"loss": "cross_entropy", "epochs": 3, "preparation": SPLIT} | settings
-    return sh.fit(sh.Recipe(net, **settings), data, show=False)
+    return sh.fit(sh.Recipe(net, **settings), data, show=False, signals="none")
 
 
 def untrained(net, data, **settings):

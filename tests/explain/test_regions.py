@@ -211,7 +211,9 @@ def model():
     data = two_moons(120)
     moved = sh.data.arrays(data.inputs * [10, 3] + [100, 0], data.targets, task="classification")
     net = sh.Net(sh.Dense(5), sh.ReLU(), sh.Dense(1), sh.Sigmoid())
-    return sh.fit(sh.Recipe(net, loss="binary_cross_entropy", epochs=3), moved, show=False).model
+    return sh.fit(
+        sh.Recipe(net, loss="binary_cross_entropy", epochs=3), moved, show=False, signals="none"
+    ).model
 
 
 def test_a_trained_model_takes_raw_units(model):

@@ -129,6 +129,7 @@ def same(formula, array, i, tolerance, what):
 # --- layers --------------------------------------------------------------------------------------
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_in_training(name):
     layer, in_shape = LAYERS[name]
@@ -240,6 +241,7 @@ def test_weights_of_classes_count_in_the_loss():
         same(trace.objective.slope(i), trace.objective.z.gradient, i, 1e-12, "slope")
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_every_optimiser_for_two_steps(name):
     """The second step starts from a memory that is not 0."""
@@ -340,6 +342,7 @@ def check_random(index):
         updates_hold(trace, 1e-6)  # where a gradient is nearly 0, Adam divides by it
 
 
+@pytest.mark.table(every=4)
 @pytest.mark.parametrize("index", range(20))
 def test_random_networks(index):
     check_random(index)

@@ -70,6 +70,7 @@ def test_the_parameters_are_those_counted(name, x64, rng):
     assert net.parameter_count(in_shape) == held
 
 
+@pytest.mark.table(every=3)
 @MODES
 def test_forward_and_gradients_equal_pytorch(name, training, x64, rng):
     net, parameters, statistics, x = build(name, rng)
@@ -98,6 +99,7 @@ def test_forward_and_gradients_equal_pytorch(name, training, x64, rng):
             np.testing.assert_allclose(flatten(after)[path], tensor.detach(), rtol=1e-12)
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name, training", list(_differences()))
 def test_gradients_equal_central_differences(name, training, x64, rng):
     net, parameters, statistics, x = build(name, rng)
@@ -118,6 +120,7 @@ def test_gradients_equal_central_differences(name, training, x64, rng):
     np.testing.assert_allclose(numeric, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
 
 
+@pytest.mark.table(every=2)
 @CASES
 def test_a_padded_row_changes_nothing(name, x64, rng):
     net, parameters, statistics, x = build(name, rng)

@@ -62,7 +62,7 @@ def test_it_learns_its_training_rows(net, shape, rate):
         epochs=12,
         preparation=plain,
     )
-    run = sh.fit(recipe, sh.data.arrays(x, labels), show=False)
+    run = sh.fit(recipe, sh.data.arrays(x, labels), show=False, signals="none")
     losses = run.record["train_loss"][:, 0]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -73,7 +73,7 @@ def test_an_autoencoder_learns_its_input():
     x = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 8))
     data = sh.data.reconstruction(x)
     recipe = sh.Recipe(sh.zoo.autoencoder(8, [], 2), loss="mse", optimiser=sh.Adam(0.02), epochs=60)
-    run = sh.fit(recipe, data, show=False)
+    run = sh.fit(recipe, data, show=False, signals="none")
     assert run.validate()["r2"] > 0.99
     np.testing.assert_array_equal(data.targets, x)
     assert sh.zoo.autoencoder(64, [32, 16], 4).output_shape((64,)) == (64,)

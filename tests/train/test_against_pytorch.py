@@ -104,6 +104,7 @@ def recipe_for(data, precision, **changes):
     return sh.Recipe(**(usual | changes), precision=precision, preparation=split)
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize(
     "name, precision",
     [
@@ -151,6 +152,7 @@ def test_a_line_search_arrives_where_scipy_does(small):
     np.testing.assert_allclose(w, theirs.x[:18].reshape(3, 6), atol=1e-4)
 
 
+@pytest.mark.table(every=3)
 @PRECISIONS
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss(name, precision):
@@ -166,6 +168,7 @@ def test_every_layer(net, precision, pictures):
     assert_equal(recipe_for(pictures, precision, net=net, optimiser=sh.SGD(0.02)), pictures)
 
 
+@pytest.mark.table(every=3)
 @PRECISIONS
 @pytest.mark.parametrize(
     "changes",

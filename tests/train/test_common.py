@@ -113,6 +113,7 @@ def check(recipes, data, close):
 FAST = ("norms", "SGD, L2, clipping")
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in CASES]
 )
@@ -120,6 +121,7 @@ def test_each_recipe_equals_itself_alone(small, name):
     check(recipes_of(name, precision="float64"), small, 1e-8)
 
 
+@pytest.mark.slow
 def test_also_in_float32(small):
     check(recipes_of("dropout"), small, 1e-3)
 
@@ -160,6 +162,7 @@ def test_the_table_of_layers():
     assert len(LAYERS) == 5 + 1 + 18  # GaussianNoise, and all activations but two over classes
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.kind)
 def test_a_padded_layer_gives_what_the_layer_gives(kind, rng, x64):
     """Outputs, gradients and statistics, while training with the same randomness."""

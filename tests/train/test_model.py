@@ -19,7 +19,7 @@ def run(small):
     recipe = sh.Recipe(
         NET, loss="cross_entropy", epochs=40, optimiser=sh.Adam(0.02), precision="float64"
     )
-    return sh.fit(recipe, small, seeds=3, show=False)
+    return sh.fit(recipe, small, seeds=3, show=False, signals="none")
 
 
 def member(model, k):
@@ -40,7 +40,7 @@ def test_an_ensemble_averages_the_probabilities_of_its_members(run, small):
 
 def test_members_of_an_ensemble_are_the_networks_of_their_seeds(run, small):
     assert run.model.recipes[2].seed == 2
-    alone = sh.fit(run.model.recipes[2], small, show=False)
+    alone = sh.fit(run.model.recipes[2], small, show=False, signals="none")
     mine = member(run.model, 2).predict_proba(small.inputs)
     np.testing.assert_allclose(mine, alone.predict_proba(small.inputs), rtol=1e-6)
 
@@ -64,7 +64,7 @@ def test_it_learned(run, small):
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_saved_model_predicts_the_same(precision, small, tmp_path):
     recipe = sh.Recipe(NET, loss="cross_entropy", epochs=2, precision=precision)
-    run = sh.fit(recipe, small, seeds=2, show=False)
+    run = sh.fit(recipe, small, seeds=2, show=False, signals="none")
     model = sh.Model.load(run.save(tmp_path / "model.safetensors"))
     assert model.recipes == run.model.recipes
     assert model.classes == small.classes
@@ -78,7 +78,7 @@ def test_a_saved_model_predicts_the_same(precision, small, tmp_path):
 
 def test_a_regression_predicts_in_units_of_its_target(line, tmp_path):
     recipe = sh.Recipe(sh.Net(sh.Dense(2)), loss="mse", epochs=200, optimiser=sh.Adam(0.05))
-    run = sh.fit(recipe, line, show=False)
+    run = sh.fit(recipe, line, show=False, signals="none")
     errors = run.predict(line.inputs) - line.targets
     assert np.sqrt((errors**2).mean()) < 0.2  # the noise is 0.1
     model = sh.Model.load(run.save(tmp_path / "model.safetensors"))
@@ -86,7 +86,9 @@ def test_a_regression_predicts_in_units_of_its_target(line, tmp_path):
     with pytest.raises(RecipeError, match="predict_proba needs a classification"):
         model.predict_proba(line.inputs)
     single = sh.data.arrays(line.inputs, line.targets[:, 0])
-    one = sh.fit(recipe.replace(net=sh.Net(sh.Dense(1)), epochs=1), single, show=False)
+    one = sh.fit(
+        recipe.replace(net=sh.Net(sh.Dense(1)), epochs=1), single, show=False, signals="none"
+    )
     assert one.predict(line.inputs).shape == (80,)
 
 
@@ -100,7 +102,9 @@ def test_two_classes_by_one_output(labels, rng, tmp_path):
     net = sh.Net(sh.Dense(1), sh.Sigmoid())
     for loss in ("binary_cross_entropy", "mse"):
         recipe = sh.Recipe(net, loss=loss, epochs=100, optimiser=sh.Adam(0.1))
-        run = sh.fit(recipe, sh.data.arrays(x, y, task="classification"), show=False)
+        run = sh.fit(
+            recipe, sh.data.arrays(x, y, task="classification"), show=False, signals="none"
+        )
         model = sh.Model.load(run.save(tmp_path / "model.safetensors"))
         predicted = model.predict(x)
         assert predicted.dtype == y.dtype

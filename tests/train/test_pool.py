@@ -80,6 +80,7 @@ KINDS = ["sgd", "momentum", "adadelta", "adam", "adamw", "nadam", "lamb", "rprop
     "lbfgs searching"]  # fmt: skip
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize("name", cases(OPTIMISERS, KINDS))
 def test_every_optimiser_in_a_pool_equals_alone(name, small):
     assert_members_equal_themselves_alone(optimised(name, "float64"), small)
@@ -97,6 +98,7 @@ def test_every_optimiser_in_a_pool_equals_alone_in_float32(name, small):
     assert_members_equal_themselves_alone(optimised(name, "float32"), small)
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize(
     "name", cases(LOSSES, ["huber", "cross entropy smoothed", "focal", "poisson", "custom"])
 )
@@ -279,6 +281,7 @@ DIVIDED = {
 }
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("precision", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("batch_size", [32, 48], ids=["full", "ragged"])
 @pytest.mark.parametrize("name", DIVIDED)

@@ -25,8 +25,8 @@ def recipe(**changes):
 
 
 def test_it_learns_as_float32_does(pictures):
-    narrow = sh.fit(recipe(precision="bfloat16"), pictures, show=False)
-    wide = sh.fit(recipe(), pictures, show=False)
+    narrow = sh.fit(recipe(precision="bfloat16"), pictures, show=False, signals="none")
+    wide = sh.fit(recipe(), pictures, show=False, signals="none")
     ours, theirs = (run.record["train_loss"][:, 0] for run in (narrow, wide))
     # bfloat16 has 8 bits: losses differ by percents, the course does not.
     assert not np.array_equal(ours, theirs)
@@ -35,7 +35,7 @@ def test_it_learns_as_float32_does(pictures):
 
 
 def test_weights_are_kept_in_float32_and_a_saved_model_predicts_the_same(pictures, tmp_path):
-    run = sh.fit(recipe(precision="bfloat16"), pictures, show=False)
+    run = sh.fit(recipe(precision="bfloat16"), pictures, show=False, signals="none")
     kept = flatten(run.model.parameters) | flatten(run.model.statistics)
     assert {array.dtype for array in kept.values()} == {np.dtype(np.float32)}
     again = sh.Model.load(run.save(tmp_path / "model.safetensors"))
@@ -44,6 +44,7 @@ def test_weights_are_kept_in_float32_and_a_saved_model_predicts_the_same(picture
     )
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", [n for n in LAYERS if n not in ACTIVATIONS] + list(ACTIVATIONS))
 def test_every_layer_computes_in_the_precision_that_it_says(name):
     """Forward and backward in bfloat16, close to float32, for every word of the vocabulary."""

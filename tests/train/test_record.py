@@ -18,7 +18,7 @@ RECIPE = sh.Recipe(
 
 @pytest.fixture(scope="module")
 def run(small):
-    return sh.fit(RECIPE, small, seeds=2, show=False)
+    return sh.fit(RECIPE, small, seeds=2, show=False, signals="none")
 
 
 def test_the_columns(run):
@@ -36,7 +36,7 @@ def test_the_columns(run):
 
 
 def test_the_recorded_validation_is_that_of_the_model(run, small):
-    one = sh.fit(RECIPE, small, show=False)
+    one = sh.fit(RECIPE, small, show=False, signals="none")
     found = one.validate()
     for name in ("loss", "accuracy", "top_2", "log_loss", "roc_auc"):
         assert found[name] == pytest.approx(one.final[f"validation_{name}"], rel=1e-5)
@@ -44,7 +44,9 @@ def test_the_recorded_validation_is_that_of_the_model(run, small):
 
 def test_the_recorded_training_loss_is_the_mean_over_the_epoch_while_training(small):
     """With a rate of 0 nothing moves, so it is the loss of the untrained network."""
-    still = sh.fit(RECIPE.replace(optimiser=sh.SGD(0.0), batch_size=7), small, show=False)
+    still = sh.fit(
+        RECIPE.replace(optimiser=sh.SGD(0.0), batch_size=7), small, show=False, signals="none"
+    )
     rows = still.prepared.parts.train
     part = sh.data.arrays(small.inputs[rows], small.targets[rows])
     found = still.model.evaluate(part)
@@ -54,7 +56,7 @@ def test_the_recorded_training_loss_is_the_mean_over_the_epoch_while_training(sm
 
 def test_a_frame_has_a_row_for_each_member_and_epoch_that_it_trained(small, tmp_path):
     stops = RECIPE.replace(epochs=40, early_stopping=sh.EarlyStopping(0), optimiser=sh.Adam(0.1))
-    run = sh.fit(stops, small, seeds=3, show=False)
+    run = sh.fit(stops, small, seeds=3, show=False, signals="none")
     frame = run.record.frame()
     assert frame.height == sum(run.epochs)
     assert frame["epoch"].max() == max(run.epochs)
@@ -78,7 +80,7 @@ def test_a_record_that_is_not_there(tmp_path):
 
 def test_looks_at_the_test_split_are_counted(small):
     recipe = RECIPE.replace(epochs=1, preparation=sh.Preparation(split=sh.Split(0.2, 0.2)))
-    run = sh.fit(recipe, small, show=False)
+    run = sh.fit(recipe, small, show=False, signals="none")
     assert run.test_looks == 0
     first, second = run.test(), run.test()
     assert first == second

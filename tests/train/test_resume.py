@@ -44,7 +44,9 @@ def train(recipes, data, folder, stop_after=None):
         patch.setattr("shoal.train.campaign.CHUNK_SECONDS", 0.0)  # one epoch in every chunk
         if stop_after is not None:
             _stop(patch, stop_after)
-        return sh.fit_many(recipes, data, folder=folder, checkpoint_every=0, slots=2, show=False)
+        return sh.fit_many(
+            recipes, data, folder=folder, checkpoint_every=0, slots=2, show=False, signals="none"
+        )
 
 
 def _stop(patch, chunks):
@@ -78,6 +80,7 @@ def assert_same_bits(a, b):
 KINDS = ["sgd", "momentum", "adadelta", "adam", "adamw", "lamb", "rprop", "muon", "lbfgs searching"]
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize(
     "name", [n if n in KINDS else pytest.param(n, marks=pytest.mark.slow) for n in OPTIMISERS]
 )
@@ -123,6 +126,7 @@ def whole(small, tmp_path_factory):
     return runs, checkpoint.numbers(folder)[-1]
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize("seed", range(10))
 def test_random_stop_points_lose_no_bit(seed, whole, small, tmp_path):
     """Stopped at five random chunks one after another, resumed each time: 50 stops in all."""
@@ -171,7 +175,7 @@ folder = Path(sys.argv[1])
 if checkpoint.numbers(folder):
     sh.resume(folder, data, checkpoint_every=0, show=False)
 else:
-    sh.fit(t.child_recipe(int(sys.argv[2])), data, folder=folder, checkpoint_every=0, show=False)
+    sh.fit(t.child_recipe(int(sys.argv[2])), data, folder=folder, checkpoint_every=0, show=False, signals="none")
 """
 
 
@@ -223,7 +227,7 @@ def test_many_kills_lose_no_bit(kills, tmp_path):
 def _assert_kills_lose_nothing(kills, folder):
     kill_and_resume(kills, folder / "killed")
     data = sh.data.arrays(*child_data())
-    whole = sh.fit(child_recipe(kills), data, folder=folder / "whole", show=False)
+    whole = sh.fit(child_recipe(kills), data, folder=folder / "whole", show=False, signals="none")
     killed = sh.Model.load(folder / "killed" / "model.safetensors")
     for path, array in flatten(whole.model.parameters).items():
         assert array.tobytes() == flatten(killed.parameters)[path].tobytes(), path
@@ -296,7 +300,7 @@ def test_other_data_is_refused(small, tmp_path):
 def test_a_folder_with_a_training_is_not_overwritten(small, tmp_path):
     interrupted(small, tmp_path)
     with pytest.raises(FileError, match=r"go on by shoal\.resume"):
-        sh.fit(recipe(), small, folder=tmp_path, show=False)
+        sh.fit(recipe(), small, folder=tmp_path, show=False, signals="none")
 
 
 def test_an_empty_folder_has_nothing_to_resume(small, tmp_path):

@@ -11,7 +11,7 @@ NET = sh.Net(sh.Dense(16), sh.ReLU(), sh.Dense(3))
 
 def fit(data, **changes):
     usual = {"loss": "cross_entropy", "optimiser": sh.Adam(0.03), "epochs": 60}
-    return sh.fit(sh.Recipe(NET, **(usual | changes)), data, show=False)
+    return sh.fit(sh.Recipe(NET, **(usual | changes)), data, show=False, signals="none")
 
 
 def test_the_epoch_limit(small):
@@ -89,7 +89,7 @@ def test_members_stop_each_on_their_own(small):
         sh.Recipe(NET, loss="cross_entropy", epochs=epochs, optimiser=sh.SGD(rate))
         for epochs, rate in ((3, 0.1), (9, 1e25), (17, 0.1), (30, 0.1))
     ]
-    runs = sh.fit_many(recipes, small, show=False)
+    runs = sh.fit_many(recipes, small, show=False, signals="none")
     assert [run.epochs[0] for run in runs] == [3, 0, 17, 30]
     assert [run.reasons[0].name for run in runs] == [
         "EPOCH_LIMIT",

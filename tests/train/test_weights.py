@@ -32,9 +32,13 @@ def assert_same_weights(one, other, rtol=1e-9):
 def test_a_row_of_weight_two_counts_like_two_rows(l2, rng):
     x, y = classes(rng)
     weights = rng.integers(0, 4, size=len(y))
-    weighted = sh.fit(recipe(l2=l2), sh.data.arrays(x, y, weights=weights), show=False)
+    weighted = sh.fit(
+        recipe(l2=l2), sh.data.arrays(x, y, weights=weights), show=False, signals="none"
+    )
     repeated = np.repeat(np.arange(len(y)), weights)
-    plain = sh.fit(recipe(l2=l2), sh.data.arrays(x[repeated], y[repeated]), show=False)
+    plain = sh.fit(
+        recipe(l2=l2), sh.data.arrays(x[repeated], y[repeated]), show=False, signals="none"
+    )
     assert_same_weights(weighted, plain)
     for name in ("train_loss", "train_accuracy"):
         np.testing.assert_allclose(weighted.record[name], plain.record[name], rtol=1e-9)
@@ -45,8 +49,8 @@ def test_weights_of_a_regression_reach_loss_and_metrics(rng):
     weights = rng.integers(0, 4, size=40)
     net, repeated = sh.Net(sh.Dense(1)), np.repeat(np.arange(40), weights)
     ours = recipe(loss="mse").replace(net=net)
-    weighted = sh.fit(ours, sh.data.arrays(x, y, weights=weights), show=False)
-    plain = sh.fit(ours, sh.data.arrays(x[repeated], y[repeated]), show=False)
+    weighted = sh.fit(ours, sh.data.arrays(x, y, weights=weights), show=False, signals="none")
+    plain = sh.fit(ours, sh.data.arrays(x[repeated], y[repeated]), show=False, signals="none")
     for name in ("train_loss", "train_r2", "train_rmse"):
         np.testing.assert_allclose(weighted.record[name], plain.record[name], rtol=1e-9)
 
@@ -54,9 +58,9 @@ def test_weights_of_a_regression_reach_loss_and_metrics(rng):
 def test_weights_of_classes_are_weights_of_their_rows(rng):
     x, y = classes(rng)
     by_class = (0.5, 2.0, 3.0)
-    ours = sh.fit(recipe(class_weights=by_class), sh.data.arrays(x, y), show=False)
+    ours = sh.fit(recipe(class_weights=by_class), sh.data.arrays(x, y), show=False, signals="none")
     rows = sh.data.arrays(x, y, weights=np.array(by_class)[y])
-    theirs = sh.fit(recipe(), rows, show=False)
+    theirs = sh.fit(recipe(), rows, show=False, signals="none")
     assert_same_weights(ours, theirs)
     np.testing.assert_allclose(ours.record["train_loss"], theirs.record["train_loss"])
     accuracy = np.mean(ours.predict(x) == y)  # not weighted by class
@@ -73,14 +77,16 @@ def test_balanced_classes_count_the_same(loss, units, rng):
     balanced = recipe(loss=loss, class_weights="balanced").replace(net=net)
     explicit = balanced.replace(class_weights=(1.5, 0.75))
     data = sh.data.arrays(x, y)
-    assert_same_weights(*(sh.fit(r, data, show=False) for r in (balanced, explicit)))
+    assert_same_weights(
+        *(sh.fit(r, data, show=False, signals="none") for r in (balanced, explicit))
+    )
 
 
 def test_validation_and_a_saved_model_weigh_alike(rng, tmp_path):
     x, y = classes(rng)
     data = sh.data.arrays(x, y, weights=rng.random(len(y)))
     ours = recipe(class_weights="balanced", preparation=HALVES, metrics=("accuracy", "log_loss"))
-    run = sh.fit(ours, data, show=False)
+    run = sh.fit(ours, data, show=False, signals="none")
     validated = run.validate()
     for name, value in validated.items():
         assert value == pytest.approx(run.record[f"validation_{name}"][-1, 0], rel=1e-9)
@@ -93,7 +99,7 @@ def test_metrics_are_scikit_learns_with_weights(rng):
     x, y = rng.normal(size=(50, 3)), np.arange(50) % 2
     weights = rng.random(50)
     ours = recipe(metrics=("accuracy", "roc_auc", "log_loss")).replace(net=sh.Net(sh.Dense(2)))
-    run = sh.fit(ours, sh.data.arrays(x, y), show=False)
+    run = sh.fit(ours, sh.data.arrays(x, y), show=False, signals="none")
     found = run.model.evaluate(sh.data.arrays(x, y, weights=weights))
     p, labels = run.predict_proba(x), run.predict(x)
     theirs = {
@@ -110,8 +116,10 @@ def test_weights_when_streaming_and_when_devices_share_batches(settings, rng):
     x, y = classes(rng)
     data = sh.data.arrays(x, y, weights=rng.random(len(y)))
     ours = recipe(batch_size=14, class_weights="balanced", epochs=5)
-    plain = sh.fit(ours, data, show=False, settings=sh.Settings(layout="sequential"))
-    other = sh.fit(ours, data, show=False, settings=sh.Settings(**settings))
+    plain = sh.fit(
+        ours, data, show=False, signals="none", settings=sh.Settings(layout="sequential")
+    )
+    other = sh.fit(ours, data, show=False, signals="none", settings=sh.Settings(**settings))
     assert_same_weights(plain, other)
 
 
@@ -120,7 +128,7 @@ def test_a_batch_without_weight_changes_nothing(rng):
     weights = np.zeros(len(y))
     weights[:3] = 1.0
     data = sh.data.arrays(x, y, weights=weights)
-    run = sh.fit(recipe(batch_size=1, epochs=2), data, show=False)
+    run = sh.fit(recipe(batch_size=1, epochs=2), data, show=False, signals="none")
     assert run.reasons == (sh.Status.EPOCH_LIMIT,)
     assert np.isfinite(run.record["train_loss"]).all()
 
@@ -134,10 +142,10 @@ def test_weights_that_cannot_be(weights, rng):
 def test_class_weights_that_cannot_be(rng):
     x, y = classes(rng)
     with pytest.raises(DataError, match="a weight for each of its classes, got 2 weights"):
-        sh.fit(recipe(class_weights=(1.0, 2.0)), sh.data.arrays(x, y), show=False)
+        sh.fit(recipe(class_weights=(1.0, 2.0)), sh.data.arrays(x, y), show=False, signals="none")
     numbers = recipe(loss="mse", class_weights="balanced").replace(net=sh.Net(sh.Dense(1)))
     with pytest.raises(DataError, match="a classification, .* got a regression"):
-        sh.fit(numbers, sh.data.arrays(x, y + 0.5), show=False)
+        sh.fit(numbers, sh.data.arrays(x, y + 0.5), show=False, signals="none")
 
 
 def test_a_column_of_a_table_can_be_the_weight():
@@ -150,8 +158,10 @@ def test_a_column_of_a_table_can_be_the_weight():
 def test_data_with_weights_and_without_in_one_process(rng):
     """The same recipe on the same rows: what was compiled for one does not serve the other."""
     x, y = classes(rng)
-    weighted = sh.fit(recipe(epochs=2), sh.data.arrays(x, y, weights=np.ones(60)), show=False)
-    plain = sh.fit(recipe(epochs=2), sh.data.arrays(x, y), show=False)
+    weighted = sh.fit(
+        recipe(epochs=2), sh.data.arrays(x, y, weights=np.ones(60)), show=False, signals="none"
+    )
+    plain = sh.fit(recipe(epochs=2), sh.data.arrays(x, y), show=False, signals="none")
     assert_same_weights(weighted, plain)
 
 
@@ -159,4 +169,4 @@ def test_a_split_in_which_no_row_counts(rng):
     x, y = classes(rng)
     data = sh.data.arrays(x, y, weights=np.arange(60) == 0)
     with pytest.raises(DataError, match="a row that counts in the (train|validation) split"):
-        sh.fit(recipe(preparation=HALVES), data, show=False)
+        sh.fit(recipe(preparation=HALVES), data, show=False, signals="none")
