@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.random import threefry2x32_p
 
 from shoal.arrays import Array, Numbers, Shape, Tree, psum_together, size
 from shoal.describe import Description
@@ -70,6 +71,17 @@ class Window(NamedTuple):
     stride: tuple[int | Fraction, ...]
 
 
+def _words(key: Array, shape: Shape) -> tuple[Array, Array]:
+    """Two arrays of random words: block i of Threefry gives number i of each, whatever the shape.
+
+    ``jax.random.bits`` would keep one word of each block.
+    """
+    first, second = jax.random.key_data(key)[:2]
+    count = lax.iota(jnp.uint32, size(shape)).reshape(shape)
+    one, other = threefry2x32_p.bind(first, second, count, jnp.zeros_like(count))
+    return one, other
+
+
 class Mode(NamedTuple):
     """How a network is run.
 
@@ -114,20 +126,30 @@ class Mode(NamedTuple):
         Args:
             function: draws from a key and a shape.
         """
-        assert self.key is not None, "a training network that draws is run with a key"
-        if self.devices is None:
-            return self._draw(function, shape)
-        batch = shape[0] * lax.axis_size(self.devices)
-        return self.rows(self._draw(function, (batch, *shape[1:])))
+        batch = shape[0] * (1 if self.devices is None else lax.axis_size(self.devices))
+        whole: Array = self._draw(function, (batch, *shape[1:]))
+        return self.rows(whole)
 
-    def _draw(self, function: Callable[[Array, Shape], Array], shape: Shape) -> Array:
-        assert self.key is not None
+    def chances(self, shape: Shape) -> Array:
+        """Whole numbers below 2^16, each as likely, of a shape (rows, ...), as uint32.
+
+        To drop a unit needs no more bits than these, and drawing them is most of what dropout
+        costs: four come from each block of Threefry, one for each quarter of the rows. They are the
+        same whether devices share the batch or not.
+        """
+        batch = shape[0] * (1 if self.devices is None else lax.axis_size(self.devices))
+        words = self._draw(_words, (-(-batch // 4), *shape[1:]))
+        return self.rows(jnp.concatenate([h for w in words for h in (w & 0xFFFF, w >> 16)])[:batch])
+
+    def _draw(self, function: Callable[[Array, Shape], Any], shape: Shape) -> Any:
+        assert self.key is not None, "a training network that draws is run with a key"
         if self.width is None:
             return function(self.key, shape)
         # Row b, unit u of the network without padding is number b · width + u of what is drawn.
-        flat = function(self.key, (size(shape),))
         row, unit = (lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
-        return flat.at[row * self.width + unit].get(mode="promise_in_bounds")
+        at = row * self.width + unit
+        flat = function(self.key, (size(shape),))
+        return jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), flat)
 
     def real(self, x: Array) -> Array:
         """``x`` with the units that only pad set to 0."""

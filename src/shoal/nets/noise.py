@@ -31,9 +31,12 @@ class _Random(Layer, abstract=True):
 
 
 def drop(x: Array, rate: Array | float, shape: Shape, mode: Mode) -> Array:
-    """Zeros with probability ``rate``, drawn in ``shape``; the rest divided by 1 - rate."""
+    """Zeros with probability ``rate``, drawn in ``shape``; the rest divided by 1 - rate.
+
+    The probability is rounded to a multiple of 2^-16.
+    """
     keep = 1.0 - rate
-    kept = mode.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), shape)
+    kept = mode.chances(shape) < jnp.round(jnp.asarray(keep) * 2**16).astype(jnp.uint32)
     return jnp.where(kept, x / jnp.asarray(keep, x.dtype), jnp.zeros_like(x))
 
 

@@ -181,8 +181,8 @@ def _passes(recipe: Recipe, member: Member, batch: Batch, work: Work, decays: Tr
     gradient, sums = mode.total((gradient, sums))
     penalty = jnp.zeros_like(m)
     if recipe.penalised:
-        penalty, pull = jax.value_and_grad(weight_penalty)(member.parameters, recipe, m, decays)
-        gradient = jax.tree.map(jnp.add, gradient, pull)
+        penalty = weight_penalty(member.parameters, recipe, m, decays)
+        gradient = _pulled(gradient, member.parameters, recipe, m, decays)
     value, norm = sums[0] / m + penalty, jnp.sqrt(squared_norm(gradient))
     return _Passed(outputs, statistics, sums, m, penalty, value, gradient, norm, mode, whole)
 
@@ -293,6 +293,23 @@ def weight_penalty(parameters: Tree, recipe: Recipe, m: Array, decays: Tree) -> 
         lengths = [jnp.sum(magnitude(weights)) for weights in jax.tree.leaves(chosen)]
         total = total + recipe.l1 / m * reduce(jnp.add, lengths)
     return total
+
+
+def _pulled(gradient: Tree, parameters: Tree, recipe: Recipe, m: Array, decays: Tree) -> Tree:
+    """The gradient with that of ``weight_penalty`` added.
+
+    By hand, one multiplication for each weight: derived by the compiler it takes a seventh of the
+    step of a small network. At 0 the absolute value has derivative 0.
+    """
+
+    def pull(g: Array, w: Array, decays: bool) -> Array:
+        if decays and recipe.l2 is not None:
+            g = g + recipe.l2 / m * w
+        if decays and recipe.l1 is not None:
+            g = g + recipe.l1 / m * jnp.sign(w)
+        return g
+
+    return jax.tree.map(pull, gradient, parameters, decays)
 
 
 def squared_norm(tree: Tree) -> Array:
