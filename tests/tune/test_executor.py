@@ -88,14 +88,17 @@ def test_the_last_seats_move_to_a_smaller_pool(small, monkeypatch):
 
 def test_the_value_is_that_of_the_weights_that_the_recipe_keeps(small):
     stopping = sh.EarlyStopping(patience=sh.Int(0, 2))
-    one = space(early_stopping=stopping, epochs=30, optimiser=sh.Adam(sh.Float(0.05, 0.2)))
+    # In float64: at such rates Adam makes of the rounding of a gradient that is 0 a whole step.
+    rate = sh.Float(0.05, 0.2)
+    changes = {"early_stopping": stopping, "epochs": 30, "precision": "float64"}
+    one = space(optimiser=sh.Adam(rate), **changes)
     study = sh.tune(one, small, trials=6, sampler="random", **QUIET)
     epochs = {trial.user_attrs["epochs"][0] for trial in trials(study)}
     assert min(epochs) < 30
     for trial in trials(study)[:3]:
         losses = alone(study, trial.number, small)
         assert len(losses) == trial.user_attrs["epochs"][0]
-        assert trial.value == pytest.approx(losses.min(), rel=1e-3)
+        assert trial.value == pytest.approx(losses.min(), rel=1e-8)
 
 
 def test_the_same_seed_gives_the_same_study_twice(small):

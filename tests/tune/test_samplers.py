@@ -219,6 +219,36 @@ def test_every_pruner_can_judge(name):
     assert (min(lengths) < 10) == (name in ("median", "halving", "hyperband"))
 
 
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_median_is_that_of_all_that_came_as_far(direction):
+    """Of 9 side by side the worse four are stopped at once, and one without a number."""
+    study = optuna.create_study(direction=direction, pruner=pruner("median"))
+    sign = 1.0 if direction == "minimize" else -1.0
+    trials = [study.ask() for _ in range(10)]
+    for value, trial in zip([*range(9), float("nan")], trials, strict=True):
+        trial.report(sign * value, 1)
+    assert [trial.should_prune() for trial in trials] == [False] * 5 + [True] * 5
+    # The best so far counts: a trial that was good once goes on.
+    trials[0].report(sign * 99.0, 2)
+    for trial in trials[1:5]:
+        trial.report(sign * 3.0, 2)
+    assert not trials[0].should_prune()
+    late = study.ask()
+    late.report(sign * 3.5, 2)
+    assert late.should_prune()
+
+
+def test_nothing_is_stopped_while_few_came_as_far():
+    study = optuna.create_study(pruner=pruner("median", n_startup_trials=3, n_warmup_steps=2))
+    trials = [study.ask() for _ in range(3)]
+    for step in (1, 2):
+        for value, trial in enumerate(trials[: 2 if step == 2 else 3]):
+            trial.report(float(value), step)
+    assert not any(trial.should_prune() for trial in trials)
+    trials[2].report(2.0, 2)
+    assert [trial.should_prune() for trial in trials] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     "make, words",
     [

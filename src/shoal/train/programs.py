@@ -133,7 +133,8 @@ def _chunk(
             member,
         )
 
-    every = over_members(one, plan.layout, slots)
+    # Inlined, but traced once, though it is asked for its shapes before it is used.
+    every = jax.jit(over_members(one, plan.layout, slots), inline=True)
 
     def going(carry: tuple[Array, Member, Tree]) -> Array:
         e, now, _ = carry

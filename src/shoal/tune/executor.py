@@ -28,7 +28,7 @@ from shoal.train.slots import roomy_pool
 from shoal.tune.lane import Lane, Seat
 from shoal.tune.planner import Group, Planner, platform
 
-MOST_SLOTS = {"cpu": 128}
+MOST_SLOTS = {"cpu": 64}
 """Slots of a lane by platform, 4096 elsewhere: on a CPU more are no faster."""
 
 FULL = 0.9

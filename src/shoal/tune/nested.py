@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # not scipy.stats, which takes half a second to load
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
@@ -91,7 +91,7 @@ def corrected(values: Numbers) -> Interval:
     """
     count = len(values)
     spread = np.std(values, ddof=1) * np.sqrt(1 / count + 1 / (count - 1))
-    return Interval(float(np.mean(values)), float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * spread))
+    return Interval(float(np.mean(values)), float(stdtrit(count - 1, (1 + LEVEL) / 2) * spread))
 
 
 def outer_folds(data: Data, split: Split, count: int) -> list[tuple[Data, Numbers]]:

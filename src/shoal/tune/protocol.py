@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
-from scipy import stats
+from scipy.special import stdtrit  # not scipy.stats, which takes half a second to load
 
 from shoal.arrays import Numbers
 from shoal.recipe import Recipe
@@ -58,7 +58,7 @@ def interval(values: Sequence[float] | Numbers) -> Interval:
     n = len(values)
     half = float("nan")
     if n > 1:
-        half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+        half = float(stdtrit(n - 1, (1 + LEVEL) / 2) * np.std(values, ddof=1) / np.sqrt(n))
     return Interval(float(np.mean(values)), half)
 
 

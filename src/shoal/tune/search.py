@@ -162,7 +162,7 @@ class Search:
     # --- reporting and telling -------------------------------------------------------------------
 
     def _report(self) -> None:
-        going = []
+        going, reported = [], {id(flight) for flight in self.flights if self._reports(flight)}
         for flight in self.flights:
             failed = next((s.failed for s in flight.seats if s.done and s.failed), "")
             if failed:
@@ -171,24 +171,27 @@ class Search:
             elif all(seat.done for seat in flight.seats):
                 self._note(flight)
                 self._tell(flight.trial, _mean([seat.value for seat in flight.seats]))
-            elif self._prune(flight):
+            elif id(flight) in reported and flight.trial.should_prune():
                 self._leave(flight)
                 self._tell(flight.trial, None, TrialState.PRUNED)
             else:
                 going.append(flight)
         self.flights = going
 
-    def _prune(self, flight: Flight) -> bool:
-        """Report how a trial does after the epochs that all of its members have."""
-        epoch = min(len(seat.losses) for seat in flight.seats if not seat.done)
-        if epoch <= flight.reported:
+    def _reports(self, flight: Flight) -> bool:
+        """Report how a trial does after the epochs that all of its members have, if they are more.
+
+        All trials report before one is judged, which does not depend on their order then.
+        """
+        epoch = min((len(s.losses) for s in flight.seats if not s.done), default=0)
+        if epoch <= flight.reported or any(s.failed for s in flight.seats if s.done):
             return False
         flight.reported = epoch
         value = _mean([seat.value_at(epoch) for seat in flight.seats])
         if not np.isfinite(value):
             return False
         flight.trial.report(value, epoch)
-        return flight.trial.should_prune()
+        return True
 
     def _withdraw(self) -> None:
         """Give up the trials that have not begun when the time is up."""

@@ -210,7 +210,8 @@ def _once(
     room = members * min(each, max(1, (slots or MOST_AT_ONCE) // members))
     expected = None if trials is None else trials * members
     planner = plan(space, data, expected, seconds, settings)
-    executor = Executor(data, parts, _chunk(space), settings, planner, room)
+    chunk = _chunk(space, pruned=pruner is not None)
+    executor = Executor(data, parts, chunk, settings, planner, room)
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
     root = None if folder is None else Path(folder)
@@ -318,8 +319,11 @@ def _sampler(wanted: str | BaseSampler, seed: int) -> BaseSampler:
     return make_sampler("random" if wanted in (*LISTED, POPULATION) else wanted, seed)
 
 
-def _chunk(space: Recipe) -> int:
-    """Epochs between two refills: a divisor of the longest training, about a tenth of it."""
+def _chunk(space: Recipe, pruned: bool) -> int:
+    """Epochs between two refills: a divisor of the longest training, about a tenth of it.
+
+    Half of that where trials are pruned: to look often is what saves time then.
+    """
     open_epochs: Any = space.epochs
     if describe.is_open(open_epochs):
         tops = (
@@ -328,7 +332,7 @@ def _chunk(space: Recipe) -> int:
             if p.path == "epochs"
         )
         open_epochs = max(tops)
-    most = max(1, open_epochs // CHUNKS_PER_TRIAL)
+    most = max(1, open_epochs // (CHUNKS_PER_TRIAL * (1 + pruned)))
     return max(c for c in range(1, most + 1) if open_epochs % c == 0)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # not scipy.stats, which takes half a second to load
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
@@ -111,7 +111,7 @@ def mean_and_half(values: Numbers, axis: int = -1) -> tuple[Numbers, Numbers]:
     if n < 2:
         half = np.full(mean.shape, np.nan)
     else:
-        half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * known.std(axis=axis, ddof=1) / np.sqrt(n)
+        half = stdtrit(n - 1, (1 + LEVEL) / 2) * known.std(axis=axis, ddof=1) / np.sqrt(n)
     return np.where(infinite, np.inf, mean), np.where(infinite, np.nan, half)
 
 

@@ -22,7 +22,6 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from scipy.stats import qmc
 
 from shoal.errors import RecipeError
 from shoal.tune.samplers.history import NOTE, History, View
@@ -200,6 +199,8 @@ def design(seed: int, row: int) -> Floats:
 
 @lru_cache(maxsize=16)
 def _block(seed: int, block: int) -> Floats:
+    from scipy.stats import qmc  # takes half a second to load, which searches by name need not pay
+
     rng = np.random.default_rng([seed, 777])
     engine = qmc.Sobol(DESIGN_COLUMNS, scramble=True, rng=rng)
     if block:

@@ -1,32 +1,69 @@
-"""Pruners by name: which trials to stop early. All are Optuna's."""
+"""Pruners by name: which trials to stop early. All are Optuna's but the median of a pool."""
 
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from optuna import Study
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
-    MedianPruner,
     NopPruner,
     PatientPruner,
     SuccessiveHalvingPruner,
 )
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
 from shoal.errors import RecipeError, did_you_mean
+
+
+class PoolMedianPruner(BasePruner):
+    """Stop what is worse than the median of all trials that came as far, finished or not.
+
+    Optuna's own median waits for trials that are complete; of a pool whose trials run side by side
+    the first are complete when all have been trained to their end. What is compared is, as there,
+    the best value of the trial so far with the values of the others at the same step.
+
+    Args:
+        n_startup_trials: how many trials must have come as far, 1 or more.
+        n_warmup_steps: nothing is stopped before this step.
+    """
+
+    def __init__(self, n_startup_trials: int = 5, n_warmup_steps: int = 0) -> None:
+        for name, value in (
+            ("n_startup_trials", n_startup_trials),
+            ("n_warmup_steps", n_warmup_steps),
+        ):
+            if value < 0:
+                raise ValueError(f"{name} is 0 or more")
+        self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        step = trial.last_step
+        if step is None or step < self.n_warmup_steps:
+            return False
+        trials = study.get_trials(deepcopy=False)
+        reached = [t.intermediate_values[step] for t in trials if step in t.intermediate_values]
+        own = list(trial.intermediate_values.values())
+        if len(reached) < self.n_startup_trials or np.isnan(own).all():
+            return len(reached) >= self.n_startup_trials
+        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        return bool(np.nanmin(sign * np.array(own)) > np.nanmedian(sign * np.array(reached)))
 
 
 def _patient(patience: int = 5, **options: Any) -> BasePruner:
     """Stop only what has not improved for a while and is worse than the median."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # it has been there since 2.8
-        return PatientPruner(MedianPruner(), patience=patience, **options)
+        return PatientPruner(PoolMedianPruner(), patience=patience, **options)
 
 
 PRUNERS: dict[str, Callable[..., BasePruner]] = {
     "none": NopPruner,
-    "median": MedianPruner,
+    "median": PoolMedianPruner,
     "halving": SuccessiveHalvingPruner,
     "hyperband": HyperbandPruner,
     "patient": _patient,

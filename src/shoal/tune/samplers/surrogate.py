@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from shoal.tune.samplers.history import View
 from shoal.tune.samplers.space import Floats
@@ -72,7 +71,9 @@ def hopeful(view: View, rng: np.random.Generator, process: Process | None = None
 
 def fitted(view: View) -> Process:
     """The lengths and the noise of greatest likelihood among a few."""
-    x, z = view.x, ndtri((rankdata(view.y) - 0.5) / len(view.y))
+    _, which, counts = np.unique(view.y, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[which]  # those of equals are their mean
+    x, z = view.x, ndtri((ranks - 0.5) / len(view.y))
     if len(z) > STANDS_ON:
         best = np.argsort(z, kind="stable")[: STANDS_ON // 2]
         late = np.setdiff1d(np.arange(len(z)), best)[-STANDS_ON // 2 :]
