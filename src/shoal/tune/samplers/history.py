@@ -77,8 +77,7 @@ class History:
             for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             if t.number != number and kept.knows(t, space)
         ]
-        pending = [space.encode(t.params) for t in running]
-        waiting = np.array(pending).reshape(-1, space.size)
+        waiting = np.array([kept.point(t, space) for t in running]).reshape(-1, space.size)
         filled, measured = _filled(rows.values, rows.real)
         told = [_note(t, space) for t in running]
         return View(
@@ -101,6 +100,7 @@ class _Kept:
         self.distributions: dict[str, BaseDistribution | None] = {}
         self._seen: set[int] = set()
         self._rows: dict[object, _Rows] = {}
+        self._points: dict[tuple[object, int], Floats] = {}
 
     def refresh(self, study: Study) -> None:
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -117,10 +117,7 @@ class _Kept:
                 known = self.distributions.setdefault(name, found)
                 if known != found:
                     self.distributions[name] = None
-        in_order = not self.trials or not new or new[0].number > self.trials[-1].number
         self.trials = finished
-        if not in_order:
-            self._rows.clear()
 
     def groups(self) -> list[dict[str, BaseDistribution]]:
         together: dict[tuple[bool, ...], dict[str, BaseDistribution]] = {}
@@ -133,20 +130,27 @@ class _Kept:
     def knows(self, trial: FrozenTrial, space: Space) -> bool:
         return all(trial.distributions.get(c.name) == c.distribution for c in space.columns)
 
+    def point(self, trial: FrozenTrial, space: Space) -> Floats:
+        """The point of a trial that has all values of the space; they do not change any more."""
+        at = (space.key, trial.number)
+        if at not in self._points:
+            self._points[at] = space.encode(trial.params)
+        return self._points[at]
+
     def rows(self, space: Space) -> "_Rows":
-        rows = self._rows.get(space.key) or _Rows.none(space.size)
-        new = [t for t in self.trials[rows.seen :] if self.knows(t, space)]
-        if new:
-            worth = [_value(t, self.sign) for t in new]
-            rows = _Rows(
-                0,
-                np.concatenate([rows.x, [space.encode(t.params) for t in new]]),
-                np.concatenate([rows.values, [w[0] for w in worth]]),
-                np.concatenate([rows.real, [w[1] for w in worth]]),
-                np.concatenate([rows.numbers, [t.number for t in new]]),
-                (*rows.notes, *(_note(t, space) for t in new)),
+        """Rows in the order of the trials, not in that in which they finished."""
+        rows = self._rows.get(space.key)
+        if rows is None or rows.seen != len(self.trials):
+            known = [t for t in self.trials if self.knows(t, space)]
+            worth = [_value(t, self.sign) for t in known]
+            rows = self._rows[space.key] = _Rows(
+                len(self.trials),
+                np.array([self.point(t, space) for t in known]).reshape(-1, space.size),
+                np.array([w[0] for w in worth], dtype=float),
+                np.array([w[1] for w in worth], dtype=bool),
+                np.array([t.number for t in known], dtype=np.int64),
+                tuple(_note(t, space) for t in known),
             )
-        self._rows[space.key] = rows = rows._replace(seen=len(self.trials))
         return rows
 
 
@@ -159,11 +163,6 @@ class _Rows(NamedTuple):
     real: np.ndarray[Any, np.dtype[np.bool_]]
     numbers: np.ndarray[Any, np.dtype[np.int64]]
     notes: tuple[Note | None, ...]
-
-    @staticmethod
-    def none(size: int) -> "_Rows":
-        empty = np.zeros(0)
-        return _Rows(0, np.zeros((0, size)), empty, empty.astype(bool), empty.astype(np.int64), ())
 
 
 def _note(trial: FrozenTrial, space: Space) -> Note | None:

@@ -40,6 +40,7 @@ class Column:
         self.choice = isinstance(distribution, CategoricalDistribution)
         self.count = _count(distribution)
         self.fixed = self.count == 1
+        self._low, self._width = (0.0, 1.0) if self.choice else self._range()
 
     def encode(self, value: Any) -> float:
         """The number of a value: in [0, 1], or the index of a category."""
@@ -48,8 +49,7 @@ class Column:
         assert isinstance(self.distribution, Number)
         if self.fixed:
             return 0.5
-        low, width = self._range()
-        return min(1.0, max(0.0, (self._measure(float(value)) - low) / width))
+        return min(1.0, max(0.0, (self._measure(float(value)) - self._low) / self._width))
 
     def decode(self, number: float) -> Any:
         """The value of a number; the nearest allowed one."""
@@ -59,8 +59,7 @@ class Column:
         d = self.distribution
         if self.fixed:
             return d.low
-        low, width = self._range()
-        raw = low + number * width
+        raw = self._low + number * self._width
         value = math.exp(raw) if d.log else raw
         if d.step is not None:
             value = d.low + round((value - d.low) / d.step) * d.step
