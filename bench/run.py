@@ -18,10 +18,12 @@ SCRIPTS = (
     "activations",
     "resnet",
     "signals",
-    "sweep",
+    "sweep --alone",
+    "sweep --pruner",
+    "sweep --space wide",
+    "sweep --overhead --trials 1000",
     "samplers",
     "searches",
-    "signals",
 )
 LIBRARIES = ("jax", "torch", "scikit-learn", "keras", "numpy")
 
@@ -42,9 +44,14 @@ Versions: {versions}.
 
 
 def claims(script: str) -> list[dict]:
-    """Run one script; the claims are its last lines."""
+    """Run one script, with its options; the claims are its last lines."""
+    name, *options = script.split()
     done = subprocess.run(
-        [sys.executable, f"{script}.py"], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, f"{name}.py", *options],
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     print(done.stdout, flush=True)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
