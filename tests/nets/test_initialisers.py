@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import shoal as sh
-from shoal.nets.initialisers import BY_NAME, Draw
+from shoal.nets.initialisers import BY_NAME, Draw, orthonormal
 
 FAN_IN, FAN_OUT, SHAPE = 300, 200, (200, 300)
 GLOROT, HE, LECUN = 2 / (FAN_IN + FAN_OUT), 2 / FAN_IN, 1 / FAN_IN
@@ -40,6 +40,22 @@ def test_the_variance_is_the_published_one(name):
     assert abs(weights.mean()) < 0.02 * max(weights.std(), 1e-9) + 1e-9
     if "uniform" in name:
         assert np.abs(weights).max() <= math.sqrt(3 * VARIANCES[name]) * 1.0001
+
+
+def test_orthonormal_columns_are_those_of_lapack(x64, rng):
+    tall = rng.normal(size=(40, 30))
+    q, r = np.linalg.qr(tall)
+    found = np.asarray(jax.jit(orthonormal)(tall))
+    np.testing.assert_allclose(found, q * np.sign(np.diagonal(r)), atol=1e-12)
+    np.testing.assert_allclose(found.T @ found, np.eye(30), atol=1e-14)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_no_initialiser_calls_lapack(name):
+    """Two devices of one processor that call it for stacks of matrices wait for ever."""
+    key = jax.random.key(0)
+    drawing = jax.jit(lambda key: BY_NAME[name].sample(Draw(key, (8, 8), 8, 8, 1.0, np.float32)))
+    assert "lapack" not in drawing.lower(key).as_text()
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (30, 20), (3, 3, 4, 16)])
