@@ -27,6 +27,9 @@ from shoal.describe import Description, by_name, static, traced, unchecked
 from shoal.rules import Number, OneOf
 
 POSITIVE = Number(0.0, low_open=True)
+BLOCK = 128
+"""Columns that are made orthonormal together, by products of matrices; then one by one."""
+
 DISTRIBUTION = OneOf(("normal", "uniform"))
 
 
@@ -163,20 +166,30 @@ class Auto(Initialiser):
 def orthonormal(tall: Array) -> Array:
     """Columns that are orthonormal and span what those of ``tall``, (n, m), n >= m, span.
 
-    Gram and Schmidt, each column twice, which is enough for the last digit (Giraud et al. 2005).
-    This is the Q of a QR decomposition whose R has a positive diagonal, so that the law of normal
-    columns is uniform over orthogonal matrices (Mezzadri 2007).
+    Gram and Schmidt, block after block, each twice, which is enough for the last digit (Giraud et
+    al. 2005). This is the Q of a QR decomposition whose R has a positive diagonal, so that the law
+    of normal columns is uniform over orthogonal matrices (Mezzadri 2007).
 
     LAPACK, which ``jnp.linalg.qr`` calls, is no choice here: of a stack of matrices it gives parts
     to the threads of XLA and waits for them in one of these, so that two devices of one processor,
     each with a stack, wait for each other for ever.
     """
+    done = tall[:, :0]
+    for start in range(0, tall.shape[1], BLOCK):
+        part = tall[:, start : start + BLOCK]
+        for _ in range(2):
+            part = _orthonormal_block(part - done @ (done.T @ part))
+        done = jnp.concatenate([done, part], axis=1)
+    return done
+
+
+def _orthonormal_block(tall: Array) -> Array:
+    """Column after column."""
     places = jnp.arange(tall.shape[1])
 
     def column(j: Array, q: Array) -> Array:
         known, v = jnp.where(places < j, q, 0), q[:, j]
-        for _ in range(2):
-            v = v - known @ (known.T @ v)
+        v = v - known @ (known.T @ v)
         return q.at[:, j].set(v / jnp.sqrt(jnp.vdot(v, v)))
 
     found: Array = lax.fori_loop(0, tall.shape[1], column, tall)
