@@ -18,7 +18,7 @@ RECIPE = sh.Recipe(
 
 @pytest.fixture(scope="module")
 def run(small):
-    return sh.fit(RECIPE, small, seeds=2, show=False, signals="none")
+    return sh.fit(RECIPE, small, seeds=2, show=False)
 
 
 def test_the_columns(run):
