@@ -43,6 +43,13 @@ def test_the_same_seed_gives_the_same_split_and_another_another():
     assert len(np.intersect1d(a, c)) < 0.5 * len(a)
 
 
+def test_a_row_without_a_group_is_named():
+    groups = np.array(["a", "b", None, "a"], dtype=object)
+    data = sh.data.arrays(np.eye(4), np.arange(4.0), groups=groups)
+    with pytest.raises(sh.DataError, match="a value in every row, got none in 1 of 4 rows"):
+        sh.Split(validation=0.5).parts(data)
+
+
 def test_groups_stay_together(rng):
     groups = rng.integers(0, 40, size=500)
     data = sh.data.arrays(rng.normal(size=(500, 2)), rng.normal(size=500), groups=groups)

@@ -279,6 +279,8 @@ def test_a_folder_keeps_everything(cured, tmp_path):
     ("settings", "match"),
     [
         ({"remedies": ["aspirin"]}, "remedy"),
+        ({"remedies": []}, "a list of names of remedies"),
+        ({"remedies": "rate_x10"}, "a list of names of remedies"),
         ({"seeds": 2}, ">= 3"),
     ],
 )
@@ -293,3 +295,7 @@ def test_what_cannot_be_cured_is_refused():
     bare = recipe(preparation=sh.Preparation(split=sh.Split(validation=0.0)))
     with pytest.raises(sh.RecipeError, match="validation"):
         sh.cure(bare, rings())
+    nets = sh.Choice(sh.Net(sh.Dense(2)), sh.Net(sh.Dense(3), sh.Dense(2)))
+    left_open = recipe().replace(net=nets)
+    with pytest.raises(sh.RecipeError, match="open"):
+        sh.cure(left_open, rings())

@@ -284,6 +284,17 @@ def test_a_grid_has_every_point_once(small):
     assert study.optuna.trials[0].state == TrialState.COMPLETE
 
 
+def test_a_part_of_a_grid_is_no_corner_of_it(small):
+    """Also of a large one with options, whose 20,000 points are told apart in a moment."""
+    options = sh.Choice(*(sh.Net(sh.Dense(units), sh.ReLU(), sh.Dense(3)) for units in range(2, 6)))
+    one = space(net=options, optimiser=sh.Adam(sh.Float(0.01, 0.1)), epochs=1)
+    many = {"l2": sh.Float(0.0, 1.0, step=0.04), "l1": sh.Float(0.0, 1.0, step=0.04)}
+    study = sh.tune(one.replace(**many), small, trials=8, sampler="grid", **QUIET)
+    tried = [trial.params for trial in trials(study)]
+    assert all(len({point[name] for point in tried}) > 1 for name in ("l1", "l2"))
+    assert len(tried) == 8
+
+
 def test_guesses_alone(small):
     guesses = [{"optimiser.learning_rate": rate, "net.layers[2].rate": 0.0} for rate in (0.01, 0.1)]
     study = sh.tune(space(), small, sampler="guess", guesses=guesses, **QUIET)

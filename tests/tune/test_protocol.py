@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import shoal as sh
-from shoal.tune import protocol
+from shoal.tune import account, protocol
 
 QUIET = {"show": False, "slots": 8}
 
@@ -97,3 +97,33 @@ def test_importance_names_the_parameter_that_matters(small):
     frame = study.frame()
     assert frame.height == 40
     assert frame["value"].min() == study.optuna.best_value
+
+
+def test_a_search_that_is_called_again_ends_the_same_and_counts_its_looks(small, tmp_path, capsys):
+    """Though the first trained its last seeds after a search and the second without one."""
+    rate = sh.Float(1e-3, 1e-1, log=True)
+    split = sh.Split(validation=0.3, test=0.2)
+    space = sh.Recipe(
+        sh.Net(sh.Dense(8), sh.ReLU(), sh.Dropout(0.2), sh.Dense(3)), loss="cross_entropy",
+        optimiser=sh.Adam(rate), epochs=4, batch_size=16, preparation=sh.Preparation(split=split),
+    )  # fmt: skip
+    first, again = (
+        sh.tune(space, small, trials=12, sampler="random", fresh=2, folder=tmp_path, **QUIET)
+        for _ in range(2)
+    )
+    assert first.run.recipe == again.run.recipe
+    np.testing.assert_allclose(again.winner.validation, first.winner.validation, rtol=1e-5)
+    np.testing.assert_allclose(again.default.validation, first.default.validation, rtol=1e-5)
+    assert (first.test_looks, again.test_looks) == (1, 2)
+    again.test()
+    assert account.load(tmp_path)["test_looks"] == 3
+
+
+def test_one_fresh_seed_proves_nothing(small):
+    space = sh.Recipe(
+        sh.Net(sh.Dense(3)), loss="cross_entropy", epochs=2, optimiser=sh.SGD(sh.Float(1e-4, 1.0))
+    )
+    guesses = [{"optimiser.learning_rate": rate} for rate in (1e-4, 0.5)]
+    study = sh.tune(space, small, sampler="guess", guesses=guesses, fresh=1, **QUIET)
+    assert study.values["optimiser.learning_rate"] == 0.5
+    assert study.verdict.startswith("it is not known whether tuning helped: with one fresh seed")

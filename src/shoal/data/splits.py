@@ -90,6 +90,14 @@ class Split(Description):
             return self._cut([order[codes == c] for c in range(len(data.classes))])
         if data.groups is None:
             raise _unfit(data, "groups for a grouped split", "none")
+        unknown = sum(group is None for group in data.groups.tolist())
+        if unknown:
+            raise DataError(
+                f"the groups of {data.name}",
+                required="a value in every row",
+                got=f"none in {unknown} of {len(data)} rows",
+                remedy="fill the column, or leave those rows out",
+            )
         return self._cut_groups(data.groups)
 
     def _cut(self, strata: list[Numbers]) -> tuple[Numbers, ...]:

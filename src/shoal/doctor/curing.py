@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from shoal.arrays import Numbers
+from shoal.choosing import check_closed
 from shoal.data.dataset import Data
 from shoal.doctor.arena import Arena, each_seed
 from shoal.doctor.diagnosing import diagnose
@@ -98,6 +99,14 @@ def _check(recipe: Any, remedies: Sequence[str] | None, seeds: int) -> None:
             required="Recipe(...) before the data",
             got=f"a {type(recipe).__name__}",
             remedy="give the recipe of the sick training; that of a run is run.recipe",
+        )
+    check_closed(recipe, "cure(recipe)")
+    if remedies is not None and (isinstance(remedies, str) or not len(remedies)):
+        raise RecipeError(
+            "cure(remedies)",
+            required="a list of names of remedies",
+            got=repr(remedies),
+            remedy='give ["rate_x0.1"], or leave it out for all that apply',
         )
     for name in remedies if remedies is not None else ():
         remedy(name)

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shoal.data.dataset import Data
+from shoal.arrays import Numbers
+from shoal.data.dataset import Data, Table
 from shoal.doctor.remedies import apply
 from shoal.doctor.remedies_data import take
+from shoal.doctor.rules.of_data import natural
 from shoal.recipe import Recipe
 
 
@@ -50,7 +52,9 @@ def ground(recipe: Recipe, data: Data) -> Ground:
     ):
         explicit, count = _set_aside(name, recipe, explicit)
         notes += [f"{count} {text} do not judge"] if count else []
-    repaired = apply("split_again", recipe, explicit)
+    # Where few distinct values leave few distinct rows, equal ones are no copies: as ``leakage``.
+    copies = not natural(_columns(data))
+    repaired = apply("split_again", recipe, explicit) if copies else None
     if repaired is not None:
         before, after = (
             int((d.parts == 1).sum()) for d in (explicit, repaired[1]) if d.parts is not None
@@ -61,6 +65,14 @@ def ground(recipe: Recipe, data: Data) -> Ground:
             "which is trained on"
         )
     return Ground(explicit, tuple(notes), repairs) if notes else Ground(data)
+
+
+def _columns(data: Data) -> Numbers:
+    """The inputs with a row for each example, texts as numbers, (N, F)."""
+    if not isinstance(data.inputs, Table):
+        return np.asarray(data.inputs).reshape(len(data), -1)
+    texts = [column.values.astype(str) for column in data.inputs.columns.values()]
+    return np.stack([np.unique(text, return_inverse=True)[1] for text in texts], axis=1)
 
 
 def _set_aside(name: str, recipe: Recipe, data: Data) -> tuple[Data, int]:

@@ -47,6 +47,7 @@ def account(study: "Study") -> dict[str, Any]:
             "result": {"columns": rows[0], "rows": rows[1:]},
             "verdict": study.verdict,
             "facts": _facts(study),
+            "test_looks": study.test_looks,
             "importance": study.importance(),
             "axes": [axis._asdict() for axis in info.axes],
             "values": info.values,
@@ -115,6 +116,13 @@ def save(study: "Study", folder: Path) -> None:
     """
     text = json.dumps(account(study), allow_nan=False, ensure_ascii=False)
     write_atomically(folder / FILE, text.encode())
+
+
+def looks(folder: Path | None) -> int:
+    """How often the searches of a folder have read the test split so far."""
+    if folder is None or not (folder / FILE).exists():
+        return 0
+    return int(load(folder).get("test_looks", 0))
 
 
 def load(folder: Path) -> dict[str, Any]:

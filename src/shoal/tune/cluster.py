@@ -255,6 +255,9 @@ class Cluster:
                 )
             self._texts.add(recipe.signature)
 
+    def rewind(self) -> None:
+        """Nothing: which actor trains what, and when, is never the same twice."""
+
     def submit(self, seats: Iterable[Seat]) -> None:
         """As ``Executor.submit``."""
         self.waiting.extend(seats)

@@ -124,6 +124,14 @@ class Executor:
                 found.thing, required=found.required, got=found.got, remedy=found.remedy
             )
 
+    def rewind(self) -> None:
+        """Begin at the epoch 0 again, when every seat is done.
+
+        What is trained then does not depend on how long the search before it was.
+        """
+        for lane in self.lanes.values():
+            lane.pool.epoch = 0
+
     def submit(self, seats: Iterable[Seat]) -> None:
         """Seats to train; they begin with the next chunk of their lane that has room."""
         for seat in seats:

@@ -35,24 +35,33 @@ def grid(space: Recipe) -> list[dict[str, Any]]:
 
 
 def _different(space: Recipe, columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """The points, by the places of their values in the columns, which are quick to compare."""
+    conditions = {parameter.name: _places(space, parameter) for parameter in space.parameters}
     seen = set()
-    for values in itertools.product(*columns.values()):
-        point = dict(zip(columns, values, strict=True))
-        used = {n: v for n, v in point.items() if _exists(space, point, n)}
-        key = repr(used)
-        if key not in seen:
-            seen.add(key)
-            yield used
+    for places in itertools.product(*(range(len(values)) for values in columns.values())):
+        at = dict(zip(columns, places, strict=True))
+        used = tuple(
+            (name, place)
+            for name, place in at.items()
+            if all(any(at[n] == p for n, p in options) for options in conditions[name])
+        )
+        if used not in seen:
+            seen.add(used)
+            yield {name: columns[name][place] for name, place in used}
 
 
-def _exists(space: Recipe, point: dict[str, Any], name: str) -> bool:
-    """Whether the options chosen at a point leave a parameter in place."""
-    known = {parameter.name: parameter for parameter in space.parameters}
-    for path, label in known[name].conditions:
-        choices = [p for p in known.values() if p.path == path and isinstance(p.leaf, Choice)]
-        if not any(p.leaf.labels[p.leaf.index(point[p.name])] == label for p in choices):
-            return False
-    return True
+def _places(space: Recipe, parameter: Parameter) -> list[list[tuple[str, int]]]:
+    """What a parameter depends on: of each list one choice must have taken one option."""
+    return [
+        [
+            (choice.name, place)
+            for choice in space.parameters
+            if choice.path == path and isinstance(choice.leaf, Choice)
+            for place, known in enumerate(choice.leaf.labels)
+            if known == label
+        ]
+        for path, label in parameter.conditions
+    ]
 
 
 def _values(parameter: Parameter) -> list[Any]:

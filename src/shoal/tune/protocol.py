@@ -124,6 +124,7 @@ def judge(
     deciding = [_deciding(search, lineage) if len(chosen) > 1 else [] for lineage in lineages]
     first = Lineage((0,), ({},), (default,))
     shown = [_shown(lineage, fresh) for lineage in (first, *lineages)]
+    search.executor.rewind()
     train(search.executor, [seat for seats in (*deciding, *shown) for seat in seats])
     found = []
     for trial, recipe, seats, final in zip(chosen, recipes, deciding, shown[1:], strict=True):
@@ -209,7 +210,12 @@ def verdict(winner: Arm, default: Arm) -> str:
         return "tuning helped: the default recipe diverges"
     change = interval(winner.validation - default.validation)
     share = f"{abs(change.mean / np.mean(default.validation)):.1%}"
-    if change.mean + (change.half if np.isfinite(change.half) else 0.0) < 0:
+    if change.mean < 0 and not np.isfinite(change.half):
+        return (
+            f"it is not known whether tuning helped: with one fresh seed the validation loss is "
+            f"{share} lower ({change}), which luck may be; give more fresh seeds"
+        )
+    if change.mean + change.half < 0:
         return f"tuning helped: the validation loss is {share} lower ({change})"
     if change.mean < 0:
         return (

@@ -16,7 +16,7 @@ from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.train.model import Model
 from shoal.train.run import Run
-from shoal.tune import protocol
+from shoal.tune import account, protocol
 from shoal.tune.lineage import Lineage
 from shoal.tune.protocol import Arm, Candidate
 
@@ -169,6 +169,8 @@ class Study:
         found = self.run.test()
         self.test_looks += 1
         print(f"look {self.test_looks} at the test split", file=sys.stderr)
+        if self.folder is not None:
+            account.save(self, self.folder)
         return found
 
     def save(self, path: str | Path) -> Path:

@@ -6,6 +6,7 @@ space, data -> Executor (pools) <- Search (trials) <-> live study -> Mirror (sto
 """
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -188,7 +189,7 @@ def _once(
     """One search; arguments as for ``tune``."""
     began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
-    listed = _listed(space, sampler, points)
+    listed = _listed(space, sampler, points, _most(trials, seconds))
     if sampler == POPULATION:
         trials = check_population(trials, seconds, pruner, seeds, folds, nodes)
     if trials is None and seconds is None and listed is None:
@@ -225,7 +226,7 @@ def _once(
     if size is not None:
         search = Population(space, study, executor, size, points, seed, mirror)
     else:
-        _first(study, points if listed is None else listed, mirror)
+        _first(study, points if listed is None else listed[:trials], mirror)
         search = Search(space, study, trainer or executor, budget, seeds, folds or 0, mirror)
     with (
         progress(show) as line,
@@ -258,9 +259,10 @@ def _standing(search: Search, before: int, seconds: float) -> Standing:
     pruned, failed = states[optuna.trial.TrialState.PRUNED], states[optuna.trial.TrialState.FAIL]
     of = "" if search.budget.trials is None else f"/{search.budget.trials}"
     rate = (search.done - before) / max(seconds, 1e-9)
+    best = f"{search.best:.4g}" if np.isfinite(search.best) else "-"
     text = f"{search.done}{of} trials, {pruned} pruned, "
     text += f"{failed} failed, " if failed else ""
-    text += f"{len(search.flights)} running | best {search.best:.4g} | {rate:.3g} trials/s"
+    text += f"{len(search.flights)} running | best {best} | {rate:.3g} trials/s"
     limit = search.budget.seconds
     if limit is not None and search.budget.trials is None:
         return Standing(min(round(10 * seconds), round(10 * limit) - 1), round(10 * limit), text)
@@ -282,7 +284,7 @@ def _finish(
         wasted=search.wasted,
         seconds=0.0,
         folder=folder,
-        test_looks=1 if winner.test else 0,
+        test_looks=account.looks(folder) + (1 if winner.test else 0),
     )
     if folder is not None:
         write_atomically(folder / "space.json", search.space.to_json().encode())
@@ -296,14 +298,31 @@ def _finish(
 # --- preparing -----------------------------------------------------------------------------------
 
 
+def _most(trials: int | None, seconds: float | None) -> float:
+    """How many trials there will be for sure."""
+    if seconds is not None:
+        return 0
+    return math.inf if trials is None else trials
+
+
+def _in_order(
+    every: list[dict[str, Any]], points: list[dict[str, Any]], most: float
+) -> list[dict[str, Any]]:
+    """A grid without some points; mixed where not all of it is tried, so that no corner is."""
+    left = [point for point in every if point not in points] if points else every
+    if len(left) + len(points) <= most:
+        return left
+    return [left[k] for k in np.random.default_rng(0).permutation(len(left))]
+
+
 def _listed(
-    space: Recipe, sampler: str | BaseSampler, points: list[dict[str, Any]]
+    space: Recipe, sampler: str | BaseSampler, points: list[dict[str, Any]], most: float
 ) -> list[dict[str, Any]] | None:
     """The points of a sampler that ends; None for one that does not."""
     if not isinstance(sampler, str) or sampler not in LISTED:
         return None
     if sampler == "grid":
-        return points + [point for point in grid(space) if point not in points]
+        return points + _in_order(grid(space), points, most)
     if not points:
         raise RecipeError(
             'tune(sampler="guess")',

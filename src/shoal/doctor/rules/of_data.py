@@ -64,7 +64,7 @@ def _keys(x: Numbers) -> Numbers:
     return rows.view([("", rows.dtype)] * rows.shape[1]).ravel() if rows.shape[1] else rows[:, 0]
 
 
-def _natural(x: Numbers) -> bool:
+def natural(x: Numbers) -> bool:
     """Whether equal rows may come about by chance: few distinct values leave few distinct rows."""
     distinct = [len(np.unique(column)) for column in x[:, :64].T]
     return float(np.sum(np.log(np.maximum(distinct, 1)))) < math.log(1e3 * len(x) ** 2)
@@ -82,7 +82,7 @@ def duplicate_rows(e: Evidence) -> Measured | None:
 def leakage(e: Evidence) -> Measured | None:
     """Share of validation rows that are training rows."""
     x, held = e.rows.x, e.rows.x_validation
-    if not len(held) or not x.shape[1] or not e.rows.finite or _natural(x):
+    if not len(held) or not x.shape[1] or not e.rows.finite or natural(x):
         return None
     share = float(np.isin(_keys(held), _keys(x)).mean())
     return Measured(share, words={"count": round(share * len(held)), "rows": len(held)})

@@ -36,7 +36,7 @@ def travel(e: Evidence) -> float:
     recorded = update_ratios(e)
     if len(recorded):
         return float(recorded.mean() * e.setting.steps * e.curves.epochs)
-    return first_ratio(e) * e.setting.steps * e.curves.epochs
+    return float(first_ratio(e)) * e.setting.steps * e.curves.epochs
 
 
 def underfits(e: Evidence, share: float = 0.05) -> bool:
