@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from shoal.choosing import Parameter
 from shoal.errors import RecipeError
 from shoal.recipe import Recipe
@@ -32,6 +34,23 @@ def grid(space: Recipe) -> list[dict[str, Any]]:
             remedy="use fewer values, or another sampler",
         )
     return list(_different(space, columns))
+
+
+def certain(trials: int | None, seconds: float | None) -> float:
+    """How many trials there will be for sure."""
+    if seconds is not None:
+        return 0
+    return math.inf if trials is None else trials
+
+
+def mixed(
+    every: list[dict[str, Any]], points: list[dict[str, Any]], most: float
+) -> list[dict[str, Any]]:
+    """A grid without some points; mixed where not all of it is tried, so that no corner is."""
+    left = [point for point in every if point not in points] if points else every
+    if len(left) + len(points) <= most:
+        return left
+    return [left[k] for k in np.random.default_rng(0).permutation(len(left))]
 
 
 def _different(space: Recipe, columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:

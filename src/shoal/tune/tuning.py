@@ -6,7 +6,6 @@ space, data -> Executor (pools) <- Search (trials) <-> live study -> Mirror (sto
 """
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -36,7 +35,7 @@ from shoal.tune.checks import check_population, check_settings, check_space, not
 from shoal.tune.cluster import Cluster, Node, connected
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
-from shoal.tune.grid import grid
+from shoal.tune.grid import certain, grid, mixed
 from shoal.tune.mirror import Mirror, open_storage, quiet_study
 from shoal.tune.planner import plan
 from shoal.tune.population import Population
@@ -189,7 +188,7 @@ def _once(
     """One search; arguments as for ``tune``."""
     began = time.monotonic()
     points = [check_values(space, guess) for guess in guesses]
-    listed = _listed(space, sampler, points, _most(trials, seconds))
+    listed = _listed(space, sampler, points, certain(trials, seconds))
     if sampler == POPULATION:
         trials = check_population(trials, seconds, pruner, seeds, folds, nodes)
     if trials is None and seconds is None and listed is None:
@@ -298,23 +297,6 @@ def _finish(
 # --- preparing -----------------------------------------------------------------------------------
 
 
-def _most(trials: int | None, seconds: float | None) -> float:
-    """How many trials there will be for sure."""
-    if seconds is not None:
-        return 0
-    return math.inf if trials is None else trials
-
-
-def _in_order(
-    every: list[dict[str, Any]], points: list[dict[str, Any]], most: float
-) -> list[dict[str, Any]]:
-    """A grid without some points; mixed where not all of it is tried, so that no corner is."""
-    left = [point for point in every if point not in points] if points else every
-    if len(left) + len(points) <= most:
-        return left
-    return [left[k] for k in np.random.default_rng(0).permutation(len(left))]
-
-
 def _listed(
     space: Recipe, sampler: str | BaseSampler, points: list[dict[str, Any]], most: float
 ) -> list[dict[str, Any]] | None:
@@ -322,7 +304,7 @@ def _listed(
     if not isinstance(sampler, str) or sampler not in LISTED:
         return None
     if sampler == "grid":
-        return points + _in_order(grid(space), points, most)
+        return points + mixed(grid(space), points, most)
     if not points:
         raise RecipeError(
             'tune(sampler="guess")',

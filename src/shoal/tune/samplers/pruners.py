@@ -42,6 +42,7 @@ class PoolMedianPruner(BasePruner):
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to stop a trial after its last report."""
         step = trial.last_step
         if step is None or step < self.n_warmup_steps:
             return False
