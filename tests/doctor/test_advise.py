@@ -136,6 +136,15 @@ def test_the_recipes_own_rate_is_kept_where_it_is_good(rng):
     assert other.rate in (0.01, 0.1)
 
 
+def test_a_rate_whose_validation_loss_explodes_is_unstable_though_training_looks_well():
+    recipe = sh.Recipe(sh.mlp([4], 1), loss="mse", optimiser=sh.SGD(0.1))
+    found = trials([[0.9, 0.9], [0.2, 0.2], [0.3, 0.3]])
+    exploded = found._replace(kept=np.array([[0.9, 0.9], [0.2, 0.2], [0.3, 1e16]]))
+    advice = rates.judge(recipe, np.array([0.01, 0.1, 1.0]), exploded, 2, 0.0)
+    assert advice.edge == 1.0
+    assert advice.unstable.tolist() == [[False, False], [False, False], [False, True]]
+
+
 def test_where_no_rate_learns_none_is_advised():
     recipe = sh.Recipe(sh.mlp([4], 1), loss="mse", optimiser=sh.SGD(0.1))
     advice = rates.judge(recipe, np.array([0.01, 0.1]), trials([[1.1, 1.0], [2.0, np.inf]]), 2, 0)

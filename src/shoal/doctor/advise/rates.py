@@ -7,7 +7,7 @@ them are one compiled program, and one that diverges is frozen and flagged.
 
     loss before training  L0: the training loss of the first epoch at the lowest rate
     unstable              above the best rate: not finite, or less than half of what the best rate
-                          gained on L0
+                          gained on L0, or a validation loss above L0
     good                  beside the best, all seeds stable, and the loss at most the best plus the
                           larger of its standard error and 2 % of the gain
     advised               the middle of the good rates, on a log scale: as far as can be from both
@@ -196,7 +196,7 @@ def judge(
     last = _last(trials.train)
     finite = np.where(trials.finite & np.isfinite(last), last, np.inf)
     gain = level - finite.mean(axis=1).min()
-    unstable = ~trials.finite | (finite > level - LOST * gain)
+    unstable = ~trials.finite | (finite > level - LOST * gain) | ~(trials.kept <= level)
     mean = np.where(trials.finite.all(axis=1), trials.kept.mean(axis=1), np.inf)
     common: dict[str, Any] = {
         "before": recipe,
