@@ -19,7 +19,8 @@ def run(*arguments, code=0):
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "iris"
-    run("fit", "iris", "--hidden", 4, "--epochs", 2, "--test", 0.2, "--out", folder, "--quiet")
+    run("fit", "iris", "--hidden", 4, "--epochs", 2, "--test", 0.2, "--out", folder, "--quiet",
+        "--signals", "none")  # fmt: skip
     return folder
 
 
