@@ -32,7 +32,7 @@ def blocks(path, language):
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
 
 
-LONG = ("tune", "advise", "experiments")  # pages of whole searches
+LONG = ("tune", "advise", "experiments", "training")  # pages of many trainings
 
 
 @pytest.mark.parametrize(

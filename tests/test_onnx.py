@@ -47,7 +47,7 @@ def compute(case):
     return pairs
 
 
-@pytest.mark.table(every=2)
+@pytest.mark.table(every=4)
 @pytest.mark.parametrize("name", CASES)
 def test_node(name):
     case = CASES[name]

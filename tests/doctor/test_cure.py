@@ -60,6 +60,7 @@ where None)."""
 ALWAYS = ("rate too high", "ReLU head", "deep sigmoid")
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize(
     "name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in FAULTS]
 )

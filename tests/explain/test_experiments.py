@@ -306,6 +306,7 @@ def test_a_finding_is_consistent(name, tmp_path):
     assert found.draw(tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_shows_finite_numbers_under_its_labels(name):
     for panel in finding(name).picture.panels:
@@ -320,6 +321,7 @@ def test_a_picture_shows_finite_numbers_under_its_labels(name):
                 assert np.isfinite(mark.values).all()
 
 
+@pytest.mark.table(every=3)
 @pytest.mark.parametrize("name", NAMES)
 def test_findings_are_json(name):
     found = finding(name)

@@ -129,7 +129,7 @@ def same(formula, array, i, tolerance, what):
 # --- layers --------------------------------------------------------------------------------------
 
 
-@pytest.mark.table(every=3)
+@pytest.mark.table(every=7)
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_in_training(name):
     layer, in_shape = LAYERS[name]

@@ -16,7 +16,7 @@ sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 steps = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     space=sizes,
     kernel=steps,

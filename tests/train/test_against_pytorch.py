@@ -104,7 +104,7 @@ def recipe_for(data, precision, **changes):
     return sh.Recipe(**(usual | changes), precision=precision, preparation=split)
 
 
-@pytest.mark.table(every=3)
+@pytest.mark.table(every=5)
 @pytest.mark.parametrize(
     "name, precision",
     [
@@ -162,6 +162,7 @@ def test_every_loss(name, precision):
     assert_equal(recipe_for(data, precision, net=net, loss=loss, optimiser=sh.Adam(0.01)), data)
 
 
+@pytest.mark.table(every=5)
 @PRECISIONS
 @pytest.mark.parametrize("net", [EVERYTHING, SPACE, PEAK], ids=["everything", "space", "peak"])
 def test_every_layer(net, precision, pictures):

@@ -113,7 +113,7 @@ def check(recipes, data, close):
 FAST = ("norms", "SGD, L2, clipping")
 
 
-@pytest.mark.table(every=3)
+@pytest.mark.table(every=5)
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in CASES]
 )

@@ -187,6 +187,7 @@ SAME = (
 SLOW = [pytest.param(i, "basic", marks=pytest.mark.slow) for i in (3, 5, 6, 7)]
 
 
+@pytest.mark.table(every=2)
 @pytest.mark.parametrize(
     ("case", "level"), [*((i, "basic") for i in (0, 1, 2, 4)), (1, "full"), *SLOW]
 )
