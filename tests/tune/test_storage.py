@@ -146,6 +146,15 @@ def test_a_killed_study_goes_on_without_a_trial_lost_or_doubled(script, tmp_path
     assert len(study.optuna.trials) == more
 
 
+def test_a_line_that_was_torn_by_a_kill_is_left_out(script, tmp_path):
+    search, storage = script[1]["search"], tmp_path / "study.journal"
+    search(storage, 12)
+    whole = storage.read_bytes()
+    storage.write_bytes(whole + whole.splitlines()[-1][:40])
+    search(storage, 16)
+    assert len(stored(storage)) == 16
+
+
 def test_a_study_that_is_complete_adds_nothing(script, tmp_path):
     search, storage = script[1]["search"], tmp_path / "study.journal"
     first = search(storage, 10)

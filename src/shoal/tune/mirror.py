@@ -59,7 +59,25 @@ def _journal(path: str) -> BaseStorage:
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 
     lock = JournalFileOpenLock(path, grace_period=LOCK_SECONDS)
+    _drop_torn_line(path, lock)
     return JournalStorage(JournalFileBackend(path, lock_obj=lock))
+
+
+def _drop_torn_line(path: str, lock: Any) -> None:
+    """Cut off what a process that was killed while it wrote left of its last line.
+
+    Readers leave such a line out, but the next line would be written behind it.
+    """
+    if not Path(path).exists():
+        return
+    lock.acquire()
+    try:
+        with open(path, "rb+") as file:
+            text = file.read()
+            if text and not text.endswith(b"\n"):
+                file.truncate(text.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def _sql_error() -> type[Exception]:
