@@ -19,6 +19,7 @@ LAYERS = [  # imports point downward only; packages on one level do not import e
         "describe",
         "edits",
         "files",
+        "drawing",
         "functions",
         "verbs",
         "spaces",
@@ -35,7 +36,7 @@ LAYERS = [  # imports point downward only; packages on one level do not import e
 # Within the lowest two levels some parts stand on others; nothing else may.
 ON_ONE_LEVEL = {
     ("describe", "errors"), ("describe", "rules"), ("describe", "functions"), ("edits", "describe"), ("edits", "errors"),
-    ("files", "arrays"), ("files", "errors"),
+    ("files", "arrays"), ("files", "errors"), ("drawing", "errors"), ("drawing", "files"),
     ("spaces", "describe"), ("spaces", "errors"), ("spaces", "rules"),
     ("choosing", "describe"), ("choosing", "errors"), ("choosing", "rules"), ("choosing", "spaces"),
     ("metrics", "losses"), ("data", "losses"), ("__main__", "cli"),

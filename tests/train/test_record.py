@@ -120,5 +120,5 @@ def test_the_picture_shows_what_the_record_holds(run, tmp_path):
 def test_pictures_that_cannot_be(run, tmp_path):
     with pytest.raises(DataError, match="needs a run that completed an epoch, got 0 runs"):
         sh.draw_curves([], tmp_path / "curves.png")
-    with pytest.raises(FileError, match="an ending .png, .svg or .pdf"):
+    with pytest.raises(FileError, match="an ending .png, .svg, .pdf"):
         sh.draw_curves(run, tmp_path / "curves.xyz")

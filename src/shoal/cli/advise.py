@@ -80,7 +80,7 @@ def advise(source: str, **options: Any) -> None:
     from shoal.doctor.advise.advising import advise as measure
 
     if options["out"] and options["what"] != "all":
-        from shoal.doctor.advise.drawing import check_picture
+        from shoal.drawing import check_picture
 
         check_picture(options["out"])
     data = read_data(source, *(options.pop(key) for key in ("target", "task", "drop", "groups")))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE
-from shoal.errors import FileError
+from shoal.drawing import new_figure, save
 
 if TYPE_CHECKING:
     from shoal.doctor.result import Cure
@@ -71,28 +71,16 @@ def draw_cure(cure: "Cure", path: str | Path) -> Path:
     """Draw the arms as bars and two curves into a file; the ending says how.
 
     Raises:
-        FileError: it cannot be written.
+        FileError: another ending, or it cannot be written.
     """
-    from matplotlib.figure import Figure
-
     info = cure_info(cure)
     height = max(3.2, 1.3 + 0.27 * len(info.labels))
-    figure = Figure(figsize=(11, height), layout="constrained")
+    figure = new_figure(11, height)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _bars(left, info, cure.scale.metric)
     _curves(right, info, cure.scale.metric)
     figure.suptitle(cure.summary if len(cure.summary) < 110 else cure.summary[:109] + "…", size=11)
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"writing {path}",
-            required="a folder that can be written and an ending .png, .svg or .pdf",
-            got=str(error).split("\n", 1)[0],
-            remedy="choose another path",
-        ) from error
-    return Path(path)
+    return save(figure, path)
 
 
 def _bars(axes: Any, info: CureInfo, metric: str) -> None:

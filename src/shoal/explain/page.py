@@ -13,15 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shoal.drawing import STYLE, new_figure, save
 from shoal.explain import fonts
-from shoal.explain.drawing import new_figure, save
 from shoal.explain.language import CHINESE, Say, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
-
-BLUE, ORANGE, GREEN, GREY = "#2a6f97", "#d97706", "#3a7d44", "#6b7280"
 
 
 @contextmanager
@@ -38,19 +36,7 @@ def page(
 
     say = words(language)
     allowed = [fonts.LATIN, fonts.chinese()] if language == CHINESE else fonts.families()
-    settings: Any = {
-        "font.family": allowed,
-        "text.parse_math": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-        "figure.titlesize": 12,
-        "svg.fonttype": "path",
-    }
-    with rc_context(settings):
+    with rc_context(STYLE | {"font.family": allowed, "svg.fonttype": "path"}):
         figure = new_figure(width, height)
         yield figure, say
         _make_writable(figure, allowed)
@@ -89,18 +75,6 @@ def short(text: object, most: int = 20) -> str:
     """
     plain = " ".join(str(text).split())
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
-
-
-def plain_log(axis: Any) -> None:
-    """Numbers on a logarithmic axis without formulas: 0.01, 100, 1e-05."""
-    from matplotlib.ticker import LogFormatter
-
-    class Plain(LogFormatter):
-        def __call__(self, x: float, pos: int | None = None) -> str:
-            return f"{x:g}" if super().__call__(x, pos) else ""
-
-    axis.set_major_formatter(Plain())
-    axis.set_minor_formatter(Plain(minor_thresholds=(1.0, 0.4)))
 
 
 def empty(axes: Any) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shoal.arrays import Numbers
+from shoal.drawing import BLUE, GREY, ORANGE, plain_log
 from shoal.errors import DataError, RecipeError, did_you_mean
-from shoal.explain.page import BLUE, GREY, ORANGE, page, plain_log, short
+from shoal.explain.page import page, short
 from shoal.tune.views import (
     Axis,
     axes_info,

@@ -28,9 +28,9 @@ from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.data.preparation import Prepared
 from shoal.doctor.advise.advice import Advice, number
-from shoal.doctor.advise.drawing import BLUE, GREEN, GREY, ORANGE
 from shoal.doctor.advise.noise import Noise, gradient_noise
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.drawing import BLUE, GREEN, GREY, ORANGE
 from shoal.recipe import FULL, Recipe
 from shoal.train.devices import memory_budget
 from shoal.train.feed import Streamed, load

@@ -16,8 +16,9 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.doctor.advise.advice import Advice, number
-from shoal.doctor.advise.drawing import BLUE, GREEN, GREY, bars
+from shoal.doctor.advise.drawing import bars
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.drawing import BLUE, GREEN, GREY
 from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.train.progress import Progress

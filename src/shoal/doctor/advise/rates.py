@@ -27,8 +27,8 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.doctor.advise.advice import Advice, number
-from shoal.doctor.advise.drawing import BLUE, GREEN, GREY, ORANGE, plain_log
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.drawing import BLUE, GREEN, GREY, ORANGE, plain_log
 from shoal.errors import RecipeError
 from shoal.optim import Rprop
 from shoal.recipe import Recipe

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shoal.doctor.bench.tallies import AT_LEAST, Goal
+from shoal.drawing import new_figure, save
 
 GREEN, RED, GREY = "#2a7f62", "#b3402e", "#8a8a8a"
 
@@ -41,24 +42,15 @@ def bar_infos(goals: list[Goal]) -> list[BarInfo]:
 
 
 def draw_bench(goals: list[Goal], title: str, path: str | Path) -> Path:
-    """Write the picture as PNG.
+    """Write the picture.
 
     Raises:
         FileError: it cannot be written.
     """
-    import io
-
-    from matplotlib.figure import Figure
-
-    from shoal.files import write_atomically
-
     infos = bar_infos(goals)
-    figure = Figure(figsize=(9.0, 1.2 + 0.42 * max(1, len(infos))), layout="constrained")
+    figure = new_figure(9.0, 1.2 + 0.42 * max(1, len(infos)))
     _lines(figure.subplots(), infos, title)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_atomically(Path(path), buffer.getvalue())
-    return Path(path)
+    return save(figure, path)
 
 
 def _lines(axes: Any, infos: list[BarInfo], title: str) -> None:

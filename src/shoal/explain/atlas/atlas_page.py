@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from shoal.arrays import Numbers
+from shoal.drawing import new_figure, save
 from shoal.explain.atlas.atlas import ActivationInfo, activation_infos, facts_of
-from shoal.explain.drawing import new_figure, save
 from shoal.nets import Activation
 
 COLUMNS = 5

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from shoal.drawing import new_figure
 from shoal.errors import FileError, RecipeError
-from shoal.explain.drawing import new_figure
 from shoal.explain.experiments.experiment import Experiment, Finding
 from shoal.explain.experiments.picture import COLOURS, HEIGHT, WIDTH, Mark, Panel, draw_panel
 from shoal.explain.experiments.planes import Path

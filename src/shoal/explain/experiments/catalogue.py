@@ -6,8 +6,8 @@ one more line in ``EXPERIMENTS`` here.
 
 from pathlib import Path
 
+from shoal.drawing import check_picture
 from shoal.errors import RecipeError, did_you_mean
-from shoal.explain.drawing import check_picture
 from shoal.explain.experiments import (
     activations,
     batches,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.explain.drawing import new_figure, save
+from shoal.drawing import new_figure, save
 from shoal.explain.experiments.comparison import mean_interval
 from shoal.explain.experiments.planes import (
     Contours,

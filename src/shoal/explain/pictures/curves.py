@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers
+from shoal.drawing import ORANGE, plain_log
 from shoal.errors import DataError
 from shoal.explain.language import Say
-from shoal.explain.page import ORANGE, page, plain_log, short
+from shoal.explain.page import page, short
 from shoal.train.history import History
 from shoal.train.run import Run
 

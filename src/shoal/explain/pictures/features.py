@@ -11,9 +11,10 @@ import numpy as np
 
 from shoal.arrays import Numbers, times
 from shoal.data.dataset import Data
+from shoal.drawing import BLUE, GREY, ORANGE
 from shoal.errors import DataError
 from shoal.explain.language import Say
-from shoal.explain.page import BLUE, GREY, ORANGE, empty, page, short
+from shoal.explain.page import empty, page, short
 from shoal.explain.pictures.examples import known_data, split_rows
 from shoal.explain.pictures.images import as_tile, columns_for, image_shape, mosaic
 from shoal.explain.pictures.layers import Given, model_of, outputs

@@ -151,7 +151,7 @@ def _draw_map(axes: Any, heat: HeatMap, epochs: int, say: Say) -> None:
     axes.set_yticklabels([short(name, 24) for name in heat.layers[::every]], fontsize=7)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
     if heat.scale == "log":
-        from shoal.explain.page import plain_log
+        from shoal.drawing import plain_log
 
         plain_log(bar.ax.yaxis)
 

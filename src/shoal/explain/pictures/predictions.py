@@ -10,9 +10,10 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import REGRESSION, Data
+from shoal.drawing import BLUE, GREY, ORANGE
 from shoal.errors import DataError
 from shoal.explain.language import Say
-from shoal.explain.page import BLUE, GREY, ORANGE, page, short
+from shoal.explain.page import page, short
 from shoal.explain.pictures.examples import TITLES, examples
 from shoal.train.model import Model
 from shoal.train.run import Run

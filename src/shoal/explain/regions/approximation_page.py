@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shoal.drawing import new_figure, save
 from shoal.explain import tables
-from shoal.explain.drawing import new_figure, save
 from shoal.explain.regions.approximation import ApproximationInfo
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers, Tree
+from shoal.drawing import new_figure, save
 from shoal.errors import RecipeError
-from shoal.explain.drawing import new_figure, save
 from shoal.explain.regions.regions import Pieces, RegionsInfo, regions, regions_along
 from shoal.nets import Net
 from shoal.nets.zoo import mlp

@@ -8,8 +8,8 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
+from shoal.drawing import new_figure, save
 from shoal.errors import RecipeError
-from shoal.explain.drawing import new_figure, save
 from shoal.explain.regions.regions import Pieces, RegionsInfo
 
 LEVELS = 81
