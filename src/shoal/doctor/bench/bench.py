@@ -6,7 +6,7 @@ with what is true and what was said, misses.txt what went wrong, bench.png the f
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,13 @@ def doctor_bench(
             _write(found, where)
         return found
 
-    kept(())  # treating takes long, and what is known already should not be lost
+    results = kept(())
     wanted = QUICK_CURES if quick and cures is None else cures
-    return kept(_treat(judged, wanted, not quick, say))
+    treated: tuple[Treatment, ...] = ()
+    for treatment in _treated(judged, wanted, not quick, say):
+        treated = (*treated, treatment)
+        results = kept(treated)  # treating takes long, and what is known should not be lost
+    return results
 
 
 def _judge(cases: Sequence[Case], labeller: Labeller, say: Say) -> tuple[Judgement, ...]:
@@ -166,21 +170,21 @@ def _certify(cases: Sequence[Case], labeller: Labeller, say: Say) -> dict[str, d
     return beaten
 
 
-def _treat(
+def _treated(
     judged: Sequence[Judgement], most: int | None, compare: bool, say: Say
-) -> tuple[Treatment, ...]:
+) -> Iterator[Treatment]:
+    """The treatments of so many of the sick, one after another."""
     sick = [j for j in judged if j.label.harmful and j.label.case.sort != HEALTHY]
     some = sick if most is None else evenly(sick, most)
-    found = []
     for place, judgement in enumerate(some, 1):
-        found.append(treat(judgement, compare))
-        doctor = found[-1].doctor
+        treatment = treat(judgement, compare)
+        doctor = treatment.doctor
         say(
             f"cure {place}/{len(some)} {judgement.label.case.name}: recovered "
             f"{doctor.recovered:.2f} by {', '.join(doctor.remedies) or 'nothing'}, "
             f"{doctor.seconds:.1f} s"
         )
-    return tuple(found)
+        yield treatment
 
 
 def evenly(judged: Sequence[Judgement], most: int) -> list[Judgement]:
