@@ -147,6 +147,8 @@ def test_a_space_cannot_be_trained(small):
         (lambda: sh.Float(0, 1, log=True), "low > 0 for log=True, got 0"),
         (lambda: sh.Float(1, 2, log=True, step=0.1), "a step or log=True, got both"),
         (lambda: sh.Int(1.5, 2), "whole number"),
+        (lambda: sh.Int(1, 5, step=10), "a step of at most 4, from low to high, got 10; make the"),
+        (lambda: sh.Float(0, 1, step=2), "a step of at most 1, from low to high, got 2.0; make"),
         (lambda: space().at({"optimiser.rate": 1}), "the parameter 'optimiser.rate' needs one that"),
         (lambda: space().at({"net.layers[0].units": 17}), r"a value of Int\(16, 64, step=16\)"),
         (lambda: space().at({"optimiser": "SGD"}), r"a value of Choice\(Adam"),

@@ -26,7 +26,7 @@ class Float(Description, Open):
         step: of a grid that begins at low; None for any number. Not together with log.
 
     Raises:
-        RecipeError: an empty interval, or a logarithm that there is not.
+        RecipeError: an empty interval, a step that is wider, or a logarithm that there is not.
     """
 
     low: float = static(must=Number())
@@ -35,7 +35,7 @@ class Float(Description, Open):
     step: float | None = static(default=None, must=optional(Number(0.0, low_open=True)))
 
     def check(self) -> None:
-        _check_interval(self, self.low, self.high, self.log, self.step is not None)
+        _check_interval(self, self.low, self.high, self.log, self.step)
 
     def every(self, accepts: Callable[[Any], bool]) -> bool:
         """Whether all that may be chosen is acceptable."""
@@ -69,7 +69,7 @@ class Int(Description, Open):
         step: of a grid that begins at low, >= 1. With log only 1.
 
     Raises:
-        RecipeError: an empty interval, or a logarithm that there is not.
+        RecipeError: an empty interval, a step that is wider, or a logarithm that there is not.
     """
 
     low: int = static(must=Whole(-(2**31)))
@@ -78,7 +78,8 @@ class Int(Description, Open):
     step: int = static(default=1, must=Whole(1))
 
     def check(self) -> None:
-        _check_interval(self, self.low, self.high, self.log, self.step != 1)
+        step = None if self.step == 1 else self.step
+        _check_interval(self, self.low, self.high, self.log, step)
 
     def every(self, accepts: Callable[[Any], bool]) -> bool:
         """Whether all that may be chosen is acceptable."""
@@ -178,11 +179,14 @@ class Choice(Description, Open):
         return f"Choice({', '.join(map(repr, self.options))})"
 
 
-def _check_interval(space: Any, low: float, high: float, log: bool, stepped: bool) -> None:
-    for wrong, required, got in (
-        (high < low, "low <= high", f"{low:g} and {high:g}"),
-        (log and low <= 0, "low > 0 for log=True", f"{low:g}"),
-        (log and stepped, "a step or log=True", "both"),
-    ):
+def _check_interval(space: Any, low: float, high: float, log: bool, step: float | None) -> None:
+    wide = step is not None and step > high - low
+    for wrong, required, got, remedy in (
+        (high < low, "low <= high", f"{low:g} and {high:g}", "change the interval"),
+        (log and low <= 0, "low > 0 for log=True", f"{low:g}", "change the interval"),
+        (log and step is not None, "a step or log=True", "both", "leave one of them out"),
+        (wide, f"a step of at most {high - low:g}, from low to high", f"{step}",
+         "make the step smaller or the interval wider: nothing but low could be chosen"),
+    ):  # fmt: skip
         if wrong:
-            raise RecipeError(repr(space), required=required, got=got, remedy="change the interval")
+            raise RecipeError(repr(space), required=required, got=got, remedy=remedy)

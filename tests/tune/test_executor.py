@@ -12,6 +12,9 @@ from shoal.errors import DataError, DeviceError, RecipeError
 from shoal.tune import executor as executors
 from shoal.tune import planner as planners
 from shoal.tune import tuning
+from shoal.tune.account import account
+from shoal.tune.pictures import drawable
+from shoal.tune.states import begun, tally
 
 QUIET = {"show": False, "fresh": 2, "slots": 8}  # so that most tests share one program
 
@@ -329,6 +332,29 @@ def test_trials_that_have_not_begun_when_the_time_is_up_are_given_up(small):
     waiting = trials(study, TrialState.FAIL)
     assert waiting and TrialState.RUNNING not in states
     assert {t.user_attrs["reason"] for t in waiting} == {"the time was up before it began"}
+    assert "failed" not in repr(study) and f", {len(waiting)} not begun; " in repr(study)
+    assert list(study.frame()["state"]).count("not begun") == len(waiting)
+    assert ["trials", tally(trials(study))] in account(study)["facts"]
+
+
+def test_trials_that_had_not_begun_begin_when_the_search_goes_on(small, tmp_path):
+    several = space(batch_size=sh.Choice(9, 12, 18, 24))
+    arguments = {"sampler": "random", "storage": tmp_path / "study.journal", **QUIET}
+    first = sh.tune(several, small, seconds=0.01, **arguments)
+    waiting = {t.user_attrs["trial"]: t.params for t in trials(first) if not begun(t)}
+    more = sh.tune(several, small, trials=len(trials(first)), **arguments)
+    assert waiting and len(trials(more)) == len(trials(first)) and all(map(begun, trials(more)))
+    for trial in trials(more, TrialState.COMPLETE):
+        number = trial.user_attrs["trial"]
+        assert trial.params == waiting.get(number, trial.params)
+
+
+def test_a_choice_of_one_option_is_no_choice(small, tmp_path):
+    one = space(optimiser=sh.Adam(sh.Choice(0.01)), l2=sh.Choice(None))
+    study = sh.tune(one, small, trials=4, **QUIET)
+    assert study.recipe.optimiser == sh.Adam(0.01) and study.recipe.l2 is None
+    for kind in drawable(study):
+        study.draw(tmp_path / f"{kind}.png", kind)
 
 
 def test_epochs_may_be_open(small):
@@ -349,6 +375,10 @@ def test_epochs_may_be_open(small):
         ({"trials": 3, "pruner": "medan"}, "did you mean 'median'"),
         ({"trials": 3, "guesses": [{"rate": 1}]}, "the parameter 'rate' needs one that is open"),
         ({"trials": 3, "sampler": "guess"}, "points to try"),
+        ({"trials": 3, "sampler": 3}, r"tune\(sampler\) needs .* got 3; known: .*, pbt, "),
+        ({"trials": 3, "sampler": "ptb"}, "did you mean 'pbt'"),
+        ({"trials": 3, "guesses": {"a": 1}}, r"one point .*; write guesses=\[{'a': 1}\]"),
+        ({"trials": 3, "guesses": [0.1]}, r"a list of points, {name: value} each, got \[0.1\]"),
     ],
 )
 def test_mistakes_are_explained(small, settings, message):

@@ -1,10 +1,16 @@
 """Pictures of a search: what they show, and that they are drawn."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 import shoal as sh
 from shoal.errors import DataError, RecipeError
+from shoal.explain.page import page
+from shoal.tune import pictures
+from shoal.tune.labels import short_labels
 from shoal.tune.pictures import drawable
 from shoal.tune.views import axes_info, contour_info, history_info, importance_info, lineage_info
 
@@ -54,6 +60,74 @@ def test_every_picture_is_drawn(study, tmp_path, kind):
     image = imread(study.draw(tmp_path / f"{kind}.png", kind))
     assert image.shape[0] > 150 and image.shape[1] > 400
     assert image.std() > 0.02
+
+
+@pytest.fixture
+def drawn(study, tmp_path, monkeypatch):
+    """Draws a kind of picture and gives its figure."""
+    figures = []
+
+    @contextmanager
+    def noted(*arguments):
+        with page(*arguments) as found:
+            figures.append(found[0])
+            yield found
+
+    monkeypatch.setattr(pictures, "page", noted)
+
+    def draw(kind, *names):
+        study.draw(tmp_path / "x.png", kind, names)
+        return figures[-1]
+
+    return draw
+
+
+def test_dark_is_good_in_every_picture(study, drawn):
+    def light(colour):
+        return sum(to_rgb(colour))
+
+    values = np.sort(axes_info(study).values)
+    for kind in ("parallel", "contour"):
+        axes, bar = drawn(kind).axes
+        assert bar.get_ylabel().startswith("validation loss")
+        assert "dark: low validation loss" in axes.get_title()
+        if kind == "parallel":  # the worst first
+            lights = [light(line.get_color()) for line in axes.lines[: len(values)]]
+        else:
+            shown = axes.collections[-1]
+            lights = [light(shown.cmap(shown.norm(value))) for value in values[::-1]]
+        assert lights[0] > lights[-1] and lights == sorted(lights, reverse=True)
+
+
+def test_the_history_says_what_became_of_the_trials(study, drawn):
+    info, title = history_info(study), drawn("history").axes[0].get_title()
+    assert title == (
+        f"60 trials on small: {len(info.values)} complete, {len(info.pruned)} pruned, "
+        f"{len(info.failed)} failed"
+    )
+
+
+@pytest.mark.parametrize(
+    "options, labels",
+    [
+        ((0.1, "full", None), ("0.1", "full", "None")),
+        ((sh.ReLU(), sh.LeakyReLU(0.1), sh.LeakyReLU(0.2)), ("ReLU", "LeakyReLU(0.1)", "LeakyReLU(0.2)")),
+        ([sh.mlp(h, 3, a) for h in ([64], [128, 64]) for a in (sh.ReLU(), sh.Tanh())], ("ReLU", "Tanh", "128 ReLU", "128 Tanh")),
+        ([sh.Net(*[sh.Dense(8), sh.ReLU()] * n, sh.Dense(3)) for n in (1, 2, 3)], ("3 layers", "5 layers", "7 layers")),
+        ([sh.Net(*[sh.Dense(units) for units in order]) for order in ((64, 32, 3), (32, 64, 3))], ("Net 1", "Net 2")),
+    ],
+)  # fmt: skip
+def test_labels_of_options_are_short_and_differ(options, labels):
+    assert short_labels(sh.Choice(*options)) == labels
+
+
+def test_long_labels_are_rotated(drawn, monkeypatch):
+    turned = []
+    for crowded in (100, 3):
+        monkeypatch.setattr(pictures, "CROWDED", crowded)
+        axes = drawn("contour", "l2", "net.layers[2].rate").axes[0]
+        turned.append(axes.get_xticklabels()[0].get_rotation())
+    assert turned == [0, 30]
 
 
 def test_an_unknown_kind(study, tmp_path):

@@ -21,7 +21,7 @@ import numpy as np
 from shoal.errors import DamagedFileError, DataError
 from shoal.files import read, write_atomically
 from shoal.train.history import History
-from shoal.tune import protocol
+from shoal.tune import protocol, states
 from shoal.tune.views import axes_info, contour_info
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def account(study: "Study") -> dict[str, Any]:
 
 
 def _facts(study: "Study") -> list[tuple[str, str]]:
-    states = study.frame()["state"].value_counts(sort=True).rows()
     facts = [
-        ("trials", ", ".join(f"{count} {state}" for state, count in states)),
+        ("trials", states.tally(study.optuna.get_trials(deepcopy=False))),
         ("training programs compiled", str(study.compilations)),
         ("slots wasted while trials remained", f"{study.wasted:.1%}"),
         ("seconds", f"{study.seconds:.1f}"),

@@ -1,18 +1,23 @@
 """Checks of what ``tune`` is given, and what it says when nothing came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler
 
 from shoal import describe
-from shoal.errors import RecipeError
+from shoal.errors import RecipeError, did_you_mean
 from shoal.recipe import Recipe
 from shoal.rules import Rule
+from shoal.tune.samplers.names import BY_NAME
 
 SAME_FOR_ALL = ("loss", "class_weights", "preparation.split", "preparation.targets", "metrics")
 """What decides how trials are compared may not differ among them."""
+
+POPULATION = "pbt"
+"""Not a sampler to Optuna: values change while networks train."""
 
 
 def check_space(space: Any) -> None:
@@ -37,6 +42,39 @@ def check_space(space: Any) -> None:
                 got=repr(parameter.leaf),
                 remedy="choose it before the search",
             )
+
+
+def check_sampler(wanted: Any) -> None:
+    """Whether it is the name of a sampler, or a sampler of Optuna.
+
+    Raises:
+        RecipeError: it is neither.
+    """
+    names = (*BY_NAME, POPULATION)
+    if not isinstance(wanted, BaseSampler) and wanted not in names:
+        raise RecipeError(
+            "tune(sampler)",
+            required="the name of a sampler, or a sampler of Optuna",
+            got=repr(wanted),
+            remedy=did_you_mean(str(wanted), names),
+        )
+
+
+def check_guesses(guesses: Any) -> None:
+    """Whether guesses are a list of points.
+
+    Raises:
+        RecipeError: they are not.
+    """
+    one = isinstance(guesses, Mapping)
+    several = isinstance(guesses, Sequence) and all(isinstance(g, Mapping) for g in guesses)
+    if one or not several:
+        raise RecipeError(
+            "tune(guesses)",
+            required="a list of points, {name: value} each",
+            got="one point outside of a list" if one else repr(guesses),
+            remedy=f"write guesses=[{guesses!r}]" if one else "write guesses=[{name: value}, ...]",
+        )
 
 
 def check_population(

@@ -14,6 +14,7 @@ from shoal.arrays import Numbers
 from shoal.drawing import BLUE, GREY, ORANGE, plain_log
 from shoal.errors import DataError, RecipeError, did_you_mean
 from shoal.explain.page import page, short
+from shoal.tune import states
 from shoal.tune.views import (
     Axis,
     axes_info,
@@ -31,7 +32,13 @@ FAR = 30.0
 """Values beyond so many times the median are drawn at the upper edge."""
 
 ABSENT_HEIGHT = -0.12
-COLOURS = "viridis_r"
+COLOURS = "viridis"
+"""From low values, which are good, to high ones: dark is good in every picture."""
+
+VALUE = "validation loss"
+CROWDED = 36
+"""Characters of labels beside one another on an axis from which on they are rotated."""
+
 LEVELS = 16
 
 
@@ -88,10 +95,16 @@ def draw_history(study: "Study", path: str | Path) -> None:
                       label="failed")  # fmt: skip
         _value_axis(axes.yaxis, np.minimum(np.append(info.values, info.pruned[:, 1]), top))
         axes.set_xlabel("trial")
-        axes.set_ylabel(f"validation loss{_cut(info.values, top)}")
-        axes.set_title(f"{len(info.values)} trials on {study.data.name}")
+        axes.set_ylabel(f"{VALUE}{_cut(info.values, top)}")
+        axes.set_title(_title(study))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, frameon=False)
+
+
+def _title(study: "Study") -> str:
+    """How many trials there were, and what became of them."""
+    trials = study.optuna.get_trials(deepcopy=False)
+    return f"{len(trials)} trials on {study.data.name}: {states.tally(trials)}"
 
 
 def _cut(values: Numbers, top: float) -> str:
@@ -129,31 +142,32 @@ def draw_slice(study: "Study", path: str | Path) -> None:
                 plain_log(axes.xaxis)
                 axes.tick_params(axis="x", which="both", rotation=30)
             if axis.labels:
-                few = [short(label, 10) for label in axis.labels]
-                axes.set_xticks(range(len(few)), few, rotation=30 if len(few) > 2 else 0)
-                axes.set_xlim(-0.5, len(few) - 0.5)
+                _name_ticks(axes, axis.labels, CROWDED // 2)
             _value_axis(axes.yaxis, values)
             axes.set_xlabel(short(axis.name, 40))
             if number % columns == 0:
-                axes.set_ylabel("validation loss")
+                axes.set_ylabel(VALUE)
             axes.grid(alpha=0.3)
-        title = f"validation loss by parameter{_cut(info.values, top)}; later trials are darker"
+        title = f"{VALUE} by parameter{_cut(info.values, top)}; later trials are darker"
         figure.suptitle(title, fontsize=10)
 
 
 def draw_parallel(study: "Study", path: str | Path) -> None:
-    """Every trial as a line over all parameters, the best dark and on top."""
-    from matplotlib import colormaps
+    """Every trial as a line over all parameters, coloured by its value, the best on top."""
+    from matplotlib.cm import ScalarMappable
 
     info = axes_info(study)
     order = np.argsort(info.values)[::-1]
-    shades = colormaps[COLOURS](np.linspace(0.0, 1.0, len(order)))
+    top = _top(info.values)
+    levels, norm = _levels(float(info.values.min()), top)
+    colours = ScalarMappable(norm, COLOURS)
+    shades = colours.to_rgba(np.minimum(info.values, top))
     lines = np.stack([_unit(axis) for axis in info.axes], axis=1)  # (n, P)
     with page(path, max(5.0, 1.9 * len(info.axes)), 4.4) as (figure, _):
         axes: Any = figure.add_subplot()
         for rank, trial in enumerate(order):
             wide = 0.6 + 1.6 * (rank >= 0.95 * len(order))
-            axes.plot(lines[trial], color=shades[rank], lw=wide, alpha=0.8, marker=".", ms=3)
+            axes.plot(lines[trial], color=shades[trial], lw=wide, alpha=0.8, marker=".", ms=3)
         for place, axis in enumerate(info.axes):
             axes.axvline(place, color=GREY, lw=0.8)
             absent = [(ABSENT_HEIGHT, "none")] * bool(np.isnan(axis.places).any())
@@ -165,7 +179,8 @@ def draw_parallel(study: "Study", path: str | Path) -> None:
         axes.set_yticks([])
         axes.set_xlim(-0.1, len(names) - 1 + 0.5)
         axes.spines["left"].set_visible(False)
-        axes.set_title("each trial a line; dark: low validation loss")
+        _colour_bar(axes, colours, levels, f"{VALUE}{_cut(info.values, top)}")
+        axes.set_title(f"each complete trial a line; dark: low {VALUE}")
 
 
 def _unit(axis: Axis) -> Numbers:
@@ -199,7 +214,7 @@ def draw_importance(study: "Study", path: str | Path) -> None:
         for row, value in enumerate(info.values()):
             axes.text(value, row, f" {value:.2f}", va="center", fontsize=8)
         axes.set_xlim(0, 1.12 * max(info.values()))
-        axes.set_xlabel("share of the variance of the validation loss (PED-ANOVA)")
+        axes.set_xlabel(f"share of the variance of the {VALUE} (PED-ANOVA)")
 
 
 def draw_contour(study: "Study", path: str | Path, parameters: Sequence[str] = ()) -> None:
@@ -216,10 +231,10 @@ def draw_contour(study: "Study", path: str | Path, parameters: Sequence[str] = (
         else:
             shown = axes.contourf(*place, levels, cmap=COLOURS, norm=norm)
             axes.contour(*place, levels, colors="white", linewidths=0.4)
-        inside = info.values <= top
+        values, inside = np.minimum(info.values, top), info.values <= top
         axes.scatter(_spread(info.x), _spread(info.y), s=np.where(inside, 14, 8),
-                     c=np.minimum(info.values, top), cmap=COLOURS, edgecolors="black", lw=0.5,
-                     norm=norm)  # fmt: skip
+                     c=values, cmap=COLOURS, norm=norm, lw=0.5,
+                     edgecolors=np.where(norm(values) < 0.6, "white", "black"))  # fmt: skip
         best = int(np.argmin(info.values))
         axes.plot(_spread(info.x)[best], _spread(info.y)[best], "*", ms=14, color=ORANGE,
                   mec="black", mew=0.6, label=f"best trial: {info.values[best]:.4g}")  # fmt: skip
@@ -227,9 +242,9 @@ def draw_contour(study: "Study", path: str | Path, parameters: Sequence[str] = (
         _place_axis(axes.yaxis, info.y)
         axes.set_xlabel(short(info.x.name, 40))
         axes.set_ylabel(short(info.y.name, 40))
-        label = f"validation loss{_cut(info.values, top)}"
-        figure.colorbar(shown, ax=axes, label=label, ticks=levels[::3], format="%.3g")
-        axes.set_title(f"{len(info.values)} trials on {study.data.name}")
+        _colour_bar(axes, shown, levels, f"{VALUE}{_cut(info.values, top)}")
+        count = f"{len(info.values)} complete trials"
+        axes.set_title(f"{count} on {study.data.name}; dark: low {VALUE}")
         axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False)
 
 
@@ -243,6 +258,11 @@ def _levels(low: float, high: float) -> tuple[Numbers, Any]:
     return np.linspace(low, high, LEVELS), Normalize(low, high)
 
 
+def _colour_bar(axes: Any, shown: Any, levels: Numbers, label: str) -> None:
+    bar = axes.figure.colorbar(shown, ax=axes, label=label, ticks=levels[::3], format="%.3g")
+    bar.minorticks_off()
+
+
 def _spread(axis: Axis) -> Numbers:
     """Places; those of options apart from one another, by a fixed pattern."""
     if not axis.labels:
@@ -254,13 +274,23 @@ def _spread(axis: Axis) -> Numbers:
 def _place_axis(axis: Any, shown: Axis) -> None:
     """Scale and labels of a parameter."""
     name = axis.axis_name
-    if shown.labels:
-        texts = [short(label, 14) for label in shown.labels]
-        getattr(axis.axes, f"set_{name}ticks")(range(len(texts)), texts)
-        getattr(axis.axes, f"set_{name}lim")(-0.5, len(texts) - 0.5)
+    if shown.labels and name == "x":
+        _name_ticks(axis.axes, shown.labels, CROWDED)
+    elif shown.labels:
+        axis.axes.set_yticks(range(len(shown.labels)), shown.labels)
+        axis.axes.set_ylim(-0.5, len(shown.labels) - 0.5)
     elif shown.log:
         getattr(axis.axes, f"set_{name}scale")("log")
         plain_log(axis)
+
+
+def _name_ticks(axes: Any, labels: Sequence[str], most: int) -> None:
+    """Options along the horizontal axis, rotated where they are more than so many characters."""
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    if sum(map(len, labels)) > most:
+        for text in axes.get_xticklabels():
+            text.set(rotation=30, ha="right", rotation_mode="anchor")
 
 
 def draw_lineage(study: "Study", path: str | Path) -> None:

@@ -4,7 +4,9 @@ Each slot is to Optuna one worker that asks, reports the validation loss after e
 pruned, tells, and asks again. A trial whose recipe cannot be, that diverges or does not fit into
 memory fails alone; its reason is kept.
 
-    trial.user_attrs    trial, seeds, start_epochs, epochs: what repeats it alone; reason
+    trial.user_attrs    trial, seeds, start_epochs, epochs: what repeats it alone; reason; begun
+
+Trials that have not begun when the time is up are no failures: see ``states``.
 """
 
 import time
@@ -18,6 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from shoal.errors import ShoalError
 from shoal.recipe import Recipe
+from shoal.tune import states
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.mirror import Mirror
@@ -162,20 +165,23 @@ class Search:
     # --- reporting and telling -------------------------------------------------------------------
 
     def _report(self) -> None:
-        going, reported = [], {id(flight) for flight in self.flights if self._reports(flight)}
+        reported = {id(flight) for flight in self.flights if self._reports(flight)}
+        going: list[Flight] = []
+        left: list[Seat] = []
         for flight in self.flights:
             failed = next((s.failed for s in flight.seats if s.done and s.failed), "")
             if failed:
-                self._leave(flight)
+                left += self._left(flight)
                 self._fail(flight.trial, failed)
             elif all(seat.done for seat in flight.seats):
                 self._note(flight)
                 self._tell(flight.trial, _mean([seat.value for seat in flight.seats]))
             elif id(flight) in reported and flight.trial.should_prune():
-                self._leave(flight)
+                left += self._left(flight)
                 self._tell(flight.trial, None, TrialState.PRUNED)
             else:
                 going.append(flight)
+        self.executor.remove(left)
         self.flights = going
 
     def _reports(self, flight: Flight) -> bool:
@@ -194,18 +200,21 @@ class Search:
         return True
 
     def _withdraw(self) -> None:
-        """Give up the trials that have not begun when the time is up."""
+        """Give up the trials that have not begun when the time is up; they count as nothing."""
         if not self.executor.lanes:
             return  # nothing was trained yet: the first lane is still made
         idle = [f for f in self.flights if all(s.start_epoch < 0 for s in f.seats)]
         for flight in idle:
             self.executor.remove(flight.seats)
-            self._fail(flight.trial, "the time was up before it began")
+            flight.trial.set_user_attr(states.MARK, False)
+            flight.trial.set_user_attr("reason", "the time was up before it began")
+            self.study.tell(flight.trial, state=TrialState.FAIL)
         self.flights = [flight for flight in self.flights if flight not in idle]
 
-    def _leave(self, flight: Flight) -> None:
+    def _left(self, flight: Flight) -> list[Seat]:
+        """The seats of a trial that is given up, which still train."""
         self._note(flight)
-        self.executor.remove([seat for seat in flight.seats if not seat.done])
+        return [seat for seat in flight.seats if not seat.done]
 
     def _note(self, flight: Flight) -> None:
         attributes = {

@@ -16,7 +16,7 @@ from shoal.errors import RecipeError
 from shoal.recipe import Recipe
 from shoal.train.model import Model
 from shoal.train.run import Run
-from shoal.tune import account, protocol
+from shoal.tune import account, protocol, states
 from shoal.tune.lineage import Lineage
 from shoal.tune.protocol import Arm, Candidate
 
@@ -87,14 +87,17 @@ class Study:
         return protocol.table({"winner": self.winner, "default": self.default})
 
     def frame(self) -> "pl.DataFrame":
-        """The trials as a polars frame: number, state, value, parameters, reason."""
+        """The trials as a polars frame: number, state, value, parameters, reason.
+
+        States are "complete", "pruned", "fail", and "not begun" when the time was up before.
+        """
         import polars as pl
 
         names = self.space.parameters.names
         rows = [
             {
                 "trial": trial.user_attrs["trial"],
-                "state": trial.state.name.lower(),
+                "state": states.state(trial),
                 "value": trial.value,
                 **{name: _plain(trial.params.get(name)) for name in names},
                 "reason": trial.user_attrs.get("reason", ""),
@@ -195,12 +198,7 @@ class Study:
         return draw(self, path, kind, parameters)
 
     def __repr__(self) -> str:
-        states = [t.state for t in self.optuna.get_trials(deepcopy=False)]
-        counts = ", ".join(
-            f"{states.count(state)} {state.name.lower()}"
-            for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-            if state in states
-        )
+        counts = states.tally(self.optuna.get_trials(deepcopy=False))
         return (
             f"Study({counts}; {self.compilations} compilation{'s' * (self.compilations != 1)}, "
             f"{self.wasted:.1%} of the slots wasted, {self.seconds:.1f} s)\n"

@@ -31,7 +31,15 @@ from shoal.train.fit import as_data
 from shoal.train.progress import Progress, Standing, progress
 from shoal.train.settings import Settings
 from shoal.tune import account, nested, protocol
-from shoal.tune.checks import check_population, check_settings, check_space, nothing
+from shoal.tune.checks import (
+    POPULATION,
+    check_guesses,
+    check_population,
+    check_sampler,
+    check_settings,
+    check_space,
+    nothing,
+)
 from shoal.tune.cluster import Cluster, Node, connected
 from shoal.tune.executor import Executor
 from shoal.tune.folds import folds as make_folds
@@ -57,9 +65,6 @@ MOST_ASKED = 4096
 
 LISTED = ("grid", "guess")
 """Samplers whose points are known before the search, which ends with them."""
-
-POPULATION = "pbt"
-"""Not a sampler to Optuna: values change while networks train."""
 
 NOT_ADAPTIVE = (RandomSampler, QMCSampler)
 
@@ -123,14 +128,16 @@ def tune(
         the study: the winner with fresh seeds beside the default, the model, all trials.
 
     Raises:
-        RecipeError, ShapeError: nothing open, a bad guess, or a default recipe that cannot be
-            trained; a storage with another study; no trial that came to its end.
+        RecipeError, ShapeError: nothing open, an unknown sampler, a bad guess, or a default recipe
+            that cannot be trained; a storage with another study; no trial that came to its end.
         DataError: data that cannot be used, or no validation split.
         DeviceError: a cluster that does not answer, or Ray is not installed.
         FileError: the storage or folder cannot be written.
     """
     data = as_data(data)
     check_space(space)
+    check_sampler(sampler)
+    check_guesses(guesses)
     whole = Whole(1)
     check_settings(
         trials=(trials, optional(whole)),

@@ -9,8 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 from shoal.arrays import Numbers
 from shoal.choosing import Parameter
 from shoal.errors import DataError, RecipeError, did_you_mean
-from shoal.explain.page import short
 from shoal.spaces import Choice
+from shoal.tune import states
+from shoal.tune.labels import short_labels
 
 if TYPE_CHECKING:
     from shoal.tune.study import Study
@@ -78,7 +79,7 @@ def history_info(study: "Study") -> HistoryInfo:
     pruned = [
         (number(t), t.value) for t in trials if t.state == TrialState.PRUNED and t.value is not None
     ]
-    failed = [number(t) for t in trials if t.state == TrialState.FAIL]
+    failed = [number(t) for t in trials if states.failed(t)]
     return HistoryInfo(
         np.array([number(trial) for trial in complete]),
         values,
@@ -101,7 +102,7 @@ def _axis(parameter: Parameter, trials: list[FrozenTrial]) -> Axis:
     found = [trial.params.get(parameter.name, _ABSENT) for trial in trials]
     choice = isinstance(leaf, Choice)
     places = [np.nan if v is _ABSENT else leaf.index(v) if choice else v for v in found]
-    labels = tuple(short(label, 24) for label in leaf.labels) if choice else ()
+    labels = short_labels(leaf) if choice else ()
     return Axis(parameter.name, np.array(places, dtype=float), not choice and leaf.log, labels)
 
 
