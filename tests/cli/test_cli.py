@@ -117,6 +117,11 @@ def test_the_demo(tmp_path):
         (["summary"], 2, "say the shape of one example by --input"),
         (["summary", "TABLE", "--input", "4"], 1, "a recipe needs JSON"),
         (["predict", "TABLE", "TABLE"], 1, "needs a safetensors file with shoal's description"),
+        (["fit", "digit"], 2, "there is no file digit, and no built-in data of that name: did you mean 'digits'?"),
+        (["fit", "digit", "--target", "y"], 2, "did you mean 'digits'?"),
+        (["fit", "digits", "--target", "y", "--drop", "z"], 2, "leave out --target, --drop"),
+        (["fit", "TABLE", "--target", "kind", "--drop", "kind"], 1, "the target 'kind' needs a column that is not dropped"),
+        (["fit", "TABLE", "--target", "height", "--task", "classification"], 1, "120 different numbers such as"),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
     ],
 )  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 import shoal as sh
-from shoal.cli import cli
+from shoal.cli import cli, main
 from shoal.errors import RecipeError
+from shoal.tune import account
 
 
 def run(*arguments):
@@ -84,10 +85,28 @@ def test_a_recipe_without_anything_open_is_refused(space, tmp_path):
         run("tune", "iris", "--space", closed, "--trials", 3, "--folder", tmp_path / "x")
 
 
+@pytest.mark.parametrize("sampler, said", [("tpe", "goes on with"), ("pbt", "begins a new one")])
+def test_a_search_that_is_stopped_says_how_to_go_on(sampler, said, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["shoal.cli.tune"], "_search", stop)
+    monkeypatch.setattr(sys, "argv", ["shoal", "tune", "iris", "--sampler", sampler])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert said in capsys.readouterr().err
+
+
 def test_a_population_ends_with_the_lineage_of_the_winner(tmp_path):
     folder = tmp_path / "p"
     said = run("tune", "iris", "--epochs", 10, "--trials", 10, "--sampler", "pbt", "--quiet",
                "--folder", folder)  # fmt: skip
     assert "10 complete" in said
     assert (folder / "lineage.json").exists() and (folder / "lineage.png").exists()
-    assert "the winner alone: " in said
+    alone = said.split("the winner alone, as the population trained it, in Python")[1]
+    names = {"data": sh.data.iris()}
+    exec(alone.strip().split(": ", 1)[1], names)
+    values = [row["value"] for row in account.load(folder)["rows"]]
+    value = names["run"].final["validation_loss"]
+    assert any(value == pytest.approx(one, rel=1e-3) for one in values)

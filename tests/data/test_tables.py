@@ -148,6 +148,16 @@ def test_a_table_is_trained_saved_and_predicts_on_raw_rows(houses, tmp_path):
             "got 'nam'; did you mean 'name'",
         ),
         ({"y": [1, 2]}, {"target": "y"}, "needs a column to learn from, got none"),
+        (
+            {"x": [1, 2], "y": [1, 2]},
+            {"target": "y", "drop": ["y"]},
+            "the target 'y' needs a column that is not dropped",
+        ),
+        (
+            {"x": range(21), "y": [i + 0.5 for i in range(21)]},
+            {"target": "y", "task": "classification"},
+            "21 different numbers such as 0.5; use task='regression'",
+        ),
         ({"x": [], "y": []}, {"target": "y"}, "needs at least one row, got 0 rows"),
         (
             {"x": [1, 2], "y": [1, None]},

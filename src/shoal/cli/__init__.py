@@ -56,8 +56,8 @@ def main() -> None:
 
     try:
         cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("stopped", err=True)
+    except click.exceptions.Abort as stop:
+        click.echo(str(stop) or "stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -89,14 +89,22 @@ def read_data(
     """Data from the name of a built-in set or the path of a table.
 
     Raises:
-        click.UsageError: a table without a target.
+        click.UsageError: a table without a target, a built-in set with one, an unknown name.
         ShoalError: data that cannot be read or used.
     """
     from shoal import data
     from shoal.data.builtin import BY_NAME
+    from shoal.errors import did_you_mean
 
-    if source in BY_NAME and not Path(source).exists():
+    there = Path(source).exists()
+    if source in BY_NAME and not there:
+        _check_bare(source, target=target, task=task, drop=drop, groups=groups)
         return BY_NAME[source]()
+    if not there and not Path(source).suffix:
+        raise click.UsageError(
+            f"there is no file {source}, and no built-in data of that name: "
+            f"{did_you_mean(source, BY_NAME)}"
+        )
     if not target:
         raise click.UsageError(
             f"{source} is a table: say which column to predict by --target NAME "
@@ -104,6 +112,20 @@ def read_data(
         )
     wanted = target[0] if len(target) == 1 else list(target)
     return data.table(source, wanted, task=task, drop=drop, groups=groups)
+
+
+def _check_bare(source: str, **given: Any) -> None:
+    """Whether no options of tables come with a built-in set.
+
+    Raises:
+        click.UsageError: some do.
+    """
+    wrong = [f"--{key}" for key, value in given.items() if value]
+    if wrong:
+        raise click.UsageError(
+            f"{source} is built-in data, which has its inputs and its target: "
+            f"leave out {', '.join(wrong)}"
+        )
 
 
 def activation(name: str) -> "Activation":

@@ -100,24 +100,39 @@ def tune(source: str, **options: Any) -> None:
     shoal tune digits --seconds 60
 
     The same command goes on with a study that was stopped. Ends with the best model file, pictures,
-    and the command that trains the winner alone.
+    and the command that trains the winner alone (of a population, Python that does).
     """
     keys = ("target", "task", "drop", "groups")
     given = {key: options.pop(key) for key in keys}
     data = read_data(source, *given.values())
     space = _space(data, options)
     folder = Path(options["folder"] or Path("runs") / f"{Path(source).stem}-tune")
-    study = _search(space, data, folder, options)
+    try:
+        study = _search(space, data, folder, options)
+    except KeyboardInterrupt as stop:
+        raise click.exceptions.Abort(_stopped(options["sampler"])) from stop
     click.echo(repr(study))
     drawn = _draw(study, folder)
     kept = ["best.safetensors", "winner.json", "space.json", "study.json", *drawn]
     click.echo(f"kept in {folder}: {', '.join(kept)}")
     lineage = study.lineage()
     if len(lineage.epochs) > 1:
+        path = str(folder / "lineage.json")
         click.echo(f"the winner was trained with\n{lineage}")
-        click.echo(f"the winner alone: Lineage.load({str(folder / 'lineage.json')!r}).fit(data)")
+        click.echo(
+            "the winner alone, as the population trained it, in Python because no recipe of "
+            "shoal fit has values that change: from shoal.tune.lineage import Lineage; "
+            f"run = Lineage.load({path!r}).fit(data)"
+        )
         return
     click.echo(f"the winner alone: {_alone(source, given, study, folder)}")
+
+
+def _stopped(sampler: str) -> str:
+    """What to say when the user stops a search: whether it can go on."""
+    if sampler == "pbt":
+        return "stopped; a population cannot go on: the same command begins a new one"
+    return "stopped; the same command goes on with the finished trials"
 
 
 def _space(data: "Data", options: dict[str, Any]) -> "Recipe":

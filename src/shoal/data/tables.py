@@ -55,7 +55,8 @@ def table(
 
     Raises:
         FileError: the file cannot be read.
-        DataError: an unknown column, no rows, a column that cannot be used, a missing target.
+        DataError: an unknown column, no rows, a column that cannot be used, a missing target, a
+            target that is to be dropped.
     """
     frame, name = read_frame(source, missing)
     targets = [target] if isinstance(target, str) else list(target)
@@ -66,6 +67,7 @@ def table(
         raise DataError(
             name, required="at least one row", got="0 rows", remedy="check how it was read"
         )
+    _check_targets(targets, drop)
     left_out = {*targets, *drop, *aside}
     features = [column for column in frame.columns if column not in left_out]
     if not features:
@@ -167,6 +169,17 @@ def _check_known(column: str, frame: pl.DataFrame, name: str) -> None:
             required="a name that it has",
             got=repr(column),
             remedy=did_you_mean(column, frame.columns),
+        )
+
+
+def _check_targets(targets: list[str], drop: Sequence[str]) -> None:
+    both = [name for name in targets if name in drop]
+    if both:
+        raise DataError(
+            f"the target {both[0]!r}",
+            required="a column that is not dropped",
+            got=f"drop={tuple(drop)!r}",
+            remedy="leave it out of drop: a target is never learned from",
         )
 
 

@@ -53,6 +53,8 @@ def with_targets(
             if flat.dtype.kind not in "biuf"
             else "give task='regression', or one column of labels",
         )
+    if classes is None:
+        _check_few(flat[:, 0], name)
     codes, found = _codes(flat[:, 0], classes, name)
     return Data(inputs, codes, task, found, name, target_names[:1], notes=notes)
 
@@ -114,6 +116,20 @@ def _values(targets: Numbers, name: str) -> Numbers:
             remedy="remove the rows without a target",
         )
     return values
+
+
+def _check_few(labels: Numbers, name: str) -> None:
+    """Whether numbers can be labels: numbers with decimals, almost all different, are none."""
+    if labels.dtype.kind != "f":
+        return
+    distinct = np.unique(labels[np.isfinite(labels)])
+    if len(distinct) > MANY_CLASSES and not np.all(distinct == np.round(distinct)):
+        raise DataError(
+            f"the targets of {name}",
+            required=f"labels for classes, at most {MANY_CLASSES} where they have decimals",
+            got=f"{len(distinct):,} different numbers such as {distinct[0]:.4g}",
+            remedy="use task='regression', or give ranges of them names and predict these",
+        )
 
 
 def _codes(
