@@ -264,6 +264,8 @@ def test_diagnosis_and_cure_are_told_as_they_are():
     finding = Finding("rate_too_high", "rate", "2 of 3 rose", "", 3, 2.0, 1.0, 0.5, False, "s", ())
     told = contents([made(0)], findings=Diagnosis((finding,), (), "both rise")).findings
     assert told == (("the losses", "both rise", ""), ("rate_too_high", str(finding), ""))
+    assert contents([made(0)], findings=[Diagnosis((finding,), (), "both rise")]).findings == told
+    assert contents([made(0)], findings=[finding]).findings == told[1:]
     assert contents([made(0)], findings=Diagnosis(())).findings[0][0] == "nothing is wrong"
 
 

@@ -58,6 +58,12 @@ def test_the_folder_of_a_study_is_enough(searched, tmp_path):
         sh.report(tmp_path, tmp_path / "r.html")
 
 
+def test_the_folder_of_a_search_that_was_stopped(tmp_path):
+    (tmp_path / "study.journal").write_text("")
+    with pytest.raises(FileError, match="a search that has finished, got one that was stopped"):
+        sh.report(tmp_path, tmp_path / "r.html")
+
+
 def test_a_study_with_too_few_trials_for_importances_and_contours(small, tmp_path):
     for trials in (1, 2):
         study = sh.tune(space(), small, trials=trials, **QUIET)

@@ -55,6 +55,16 @@ def test_a_row_is_predicted_the_same_whatever_its_company(run, small):
     np.testing.assert_allclose(run.predict_proba(many)[-90:], whole, rtol=1e-5, atol=1e-7)
 
 
+def test_a_model_is_printed_in_a_line(run, line):
+    net = "Dense, BatchNorm, ReLU, Dropout, Dense"
+    assert repr(run.model) == (
+        f"Model(classification of 3 classes; {net}; 3 members of 99 parameters)"
+    )
+    deep = sh.Recipe(sh.Net(*[sh.Dense(2)] * 9), loss="mse", epochs=1)
+    found = repr(sh.fit(deep, line, show=False, signals="none").model)
+    assert found == "Model(regression of 2 numbers; 9 layers; 58 parameters)"
+
+
 def test_it_learned(run, small):
     found = run.model.evaluate(small)
     assert found["accuracy"] > 0.75  # chance is a third

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shoal.doctor.finding import Diagnosis
+from shoal.doctor.finding import Diagnosis, Finding
 from shoal.doctor.result import Cure
 from shoal.errors import DataError
 from shoal.explain.pictures.health import has_signals, health_info
@@ -23,7 +23,7 @@ from shoal.train.run import Run
 Note = tuple[str, str, str]
 """A title, a text, and the lines of a recipe diff, or ""."""
 
-Notes = Diagnosis | Cure | Sequence[Note | Cure]
+Notes = Diagnosis | Cure | Sequence[Note | Diagnosis | Finding | Cure]
 
 BUDGET = 330_000
 """Numbers of all curves."""
@@ -133,11 +133,8 @@ def _distinct(abouts: Sequence[Mapping[str, Any]], part: str) -> tuple[Mapping[s
 
 
 def _notes(given: Notes, what: str) -> tuple[Note, ...]:
-    if isinstance(given, Diagnosis):
-        notes: Sequence[Note] = _of_diagnosis(given)
-    else:
-        several = [given] if isinstance(given, Cure) else given
-        notes = [_of_cure(one) if isinstance(one, Cure) else one for one in several]
+    several = [given] if isinstance(given, Diagnosis | Cure) else given
+    notes = [note for one in several for note in _written(one)]
     for note in notes:
         if not (isinstance(note, tuple | list) and len(note) == 3):
             raise DataError(
@@ -145,6 +142,14 @@ def _notes(given: Notes, what: str) -> tuple[Note, ...]:
                 remedy='use "" for a diff that there is not',
             )  # fmt: skip
     return tuple((str(title), str(text), str(diff)) for title, text, diff in notes)
+
+
+def _written(given: Note | Diagnosis | Finding | Cure) -> list[Note]:
+    if isinstance(given, Diagnosis):
+        return _of_diagnosis(given)
+    if isinstance(given, Finding):
+        return [(given.rule, str(given), "")]
+    return [_of_cure(given) if isinstance(given, Cure) else given]
 
 
 def _of_diagnosis(found: Diagnosis) -> list[Note]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from shoal.errors import FileError
 from shoal.files import write_atomically
 from shoal.report.contents import BUDGET, Contents, Notes, contents
 from shoal.report.html import escape
@@ -20,6 +21,7 @@ from shoal.train.history import History
 from shoal.train.run import Run
 from shoal.tune import account
 from shoal.tune.study import Study
+from shoal.tune.tuning import STORAGE
 
 HERE = Path(__file__).parent
 LIMIT = 5_000_000
@@ -50,15 +52,15 @@ def report(
             wrote.
         path: of the file.
         title: of the page; by default the names of the data.
-        findings: a ``Diagnosis``; cures: one or several of ``cure``. Or (title, text, diff) each,
-            diff "" where there is none.
+        findings: a ``Diagnosis`` or several, or findings of one; cures: one or several of ``cure``.
+            Or (title, text, diff) each, diff "" where there is none.
         studies: {"name", "rows", "value", "direction"} each: rows are the trials, dictionaries of
             their parameters and values; value the column that was optimised; direction "minimize"
             or "maximize".
 
     Raises:
         DataError: neither runs nor studies, or a study without its value.
-        FileError: a folder without a finished training, or the file cannot be written.
+        FileError: a folder without a finished training or search, or the file cannot be written.
     """
     single = isinstance(runs, Given)
     given: Any = [runs] if single else runs
@@ -85,6 +87,13 @@ def _sorted(given: Sequence[Given]) -> tuple[list[Any], list[dict[str, Any]]]:
                 runs.append(replace(told, recipe=told.recipe.replace(name=name)))
         elif isinstance(one, str | Path) and (Path(one) / account.FILE).exists():
             accounts.append(account.load(Path(one)))
+        elif isinstance(one, str | Path) and (Path(one) / STORAGE).exists():
+            raise FileError(
+                str(one),
+                required="a search that has finished",
+                got="one that was stopped, or still runs",
+                remedy="finish it by the same shoal tune again, or tune(folder=...)",
+            )
         else:
             runs.append(one)
     return runs, accounts

@@ -115,8 +115,8 @@ def read_histories(folder: str | Path) -> list[History]:
         raise FileError(
             str(folder),
             required="a training that has finished",
-            got="one under way",
-            remedy="go on with it by shoal.resume(folder, data) or fit --resume",
+            got="one that was stopped, or still runs",
+            remedy="finish it by the same shoal fit with --resume, or shoal.resume(folder, data)",
         )
     return found
 

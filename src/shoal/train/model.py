@@ -34,6 +34,8 @@ from shoal.train.versions import versions
 
 FORMAT = 1
 ROWS_AT_ONCE = 1024
+FEW = 8
+"""Layers that are named when a model is printed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,16 @@ class Model:
     @property
     def recipe(self) -> Recipe:
         return self.recipes[0]
+
+    def __repr__(self) -> str:
+        layers, members = self.recipe.net.layers, len(self.recipes)
+        kinds = [layer.kind for layer in layers]
+        net = ", ".join(kinds) if len(kinds) <= FEW else f"{len(kinds)} layers"
+        count = self.recipe.net.parameter_count(self.inputs.out_shape)
+        what = f"{self.targets.task} of {len(self.classes)} classes"
+        what = what if self.classes else f"{self.targets.task} of {self.targets.width} numbers"
+        many = f"{members} members of " if members > 1 else ""
+        return f"Model({what}; {net}; {many}{count:,} parameters)"
 
     @property
     def classes(self) -> tuple[Any, ...]:
