@@ -59,6 +59,15 @@ def test_no_finite_output_gives_nan(name, size, rng):
         assert good(gradient).all()
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_loss_is_below_its_least(name, rng):
+    loss = LOSSES[name]
+    for spread in (1e-3, 1.0, 30.0):
+        z = jnp.asarray(rng.normal(scale=spread, size=(64, 4)), jnp.float32)
+        losses = loss.per_example(z, jnp.asarray(targets_for(loss, 64, 4, rng)))
+        assert (np.asarray(losses) >= loss.least - 1e-6).all()
+
+
 def test_cross_entropies_keep_their_digits_where_probabilities_round_to_0_and_1():
     """-log softmax(200, 0)[1] is 200; log(1 + e^-200) is far below float32, so it is 0."""
     z = jnp.asarray([[200.0, 0.0]], jnp.float32)

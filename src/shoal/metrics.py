@@ -9,6 +9,7 @@ Notation: z (B, C) outputs before the last activation, p = predictions(z); t tar
 the loss; m (B,) is 1 for real examples and 0 for padding.
 """
 
+import math
 import re
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,6 +20,8 @@ from shoal.describe import Description, static
 from shoal.errors import RecipeError, did_you_mean
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, Loss, pick
 from shoal.rules import Whole
+
+SHARE, ABOVE_ZERO = (0.0, 1.0), (0.0, math.inf)
 
 
 class Facts(NamedTuple):
@@ -42,11 +45,13 @@ class Metric(Description, abstract=True):
         tasks: of "classification", "regression" and "multilabel".
         greater_is_better: the direction.
         additive: whether it can be gathered batch by batch.
+        bounds: the lowest and the highest value that it can have.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     greater_is_better: ClassVar[bool] = True
     additive: ClassVar[bool] = True
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     @property
     def name(self) -> str:
@@ -92,6 +97,7 @@ class Accuracy(Metric):
     """
 
     tasks = ("classification", "multilabel")
+    bounds = SHARE
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
         if facts.loss.form == "binary":
@@ -109,6 +115,8 @@ class TopK(Metric):
     Args:
         k: >= 1.
     """
+
+    bounds = SHARE
 
     k: int = static(default=5, must=Whole(1))
 
@@ -129,6 +137,7 @@ class LogLoss(Metric):
 
     tasks = ("classification", "multilabel")
     greater_is_better = False
+    bounds = ABOVE_ZERO
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
         if facts.loss.form == "index":
@@ -154,6 +163,7 @@ class R2(Metric):
     """
 
     tasks = ("regression",)
+    bounds = (-math.inf, 1.0)
 
     @property
     def name(self) -> str:
@@ -177,6 +187,7 @@ class MAE(Metric):
 
     tasks = ("regression",)
     greater_is_better = False
+    bounds = ABOVE_ZERO
 
     @property
     def name(self) -> str:
@@ -191,6 +202,7 @@ class RMSE(Metric):
 
     tasks = ("regression",)
     greater_is_better = False
+    bounds = ABOVE_ZERO
 
     @property
     def name(self) -> str:
@@ -216,6 +228,7 @@ class ROCAUC(Metric):
 
     tasks = ("classification", "multilabel")
     additive = False
+    bounds = SHARE
 
     @property
     def name(self) -> str:

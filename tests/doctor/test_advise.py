@@ -5,6 +5,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 import shoal as sh
@@ -18,6 +19,7 @@ from shoal.doctor.advise import (
     shapes,
     surgery,
 )
+from shoal.doctor.advise.drawing import bars
 from shoal.doctor.advise.spread import spread
 from shoal.doctor.advise.trials import Trials, mean_and_half
 from shoal.train.epoch import Batches
@@ -169,6 +171,14 @@ def test_the_interval_is_students(rng):
     np.testing.assert_allclose(mean - half, low)
     np.testing.assert_allclose(mean + half, high)
     assert mean_and_half(np.array([[1.0, np.inf]]))[0][0] == np.inf
+
+
+def test_no_interval_is_drawn_below_the_least_loss():
+    for least, low in ((0.0, 0.0), (-math.inf, -0.3)):
+        axes = Figure().add_subplot()
+        bars(axes, ["one", "two"], np.array([0.2, np.nan]), np.array([0.5, np.nan]), "rb", least)
+        (ends,) = axes.containers[0].lines[2][0].get_segments()
+        assert ends[:, 0] == pytest.approx([low, 0.7])
 
 
 def test_a_variant_is_better_only_by_an_interval_below_zero():

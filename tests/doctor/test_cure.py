@@ -1,13 +1,16 @@
 """Cures: classic faults end to end, healthy trainings left alone, and what is said about both."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 import shoal as sh
+from shoal.doctor import words
 from shoal.doctor.arena import Arena, Fork, each_seed
 from shoal.doctor.cure_picture import cure_info
+from shoal.doctor.finding import Finding
 from shoal.doctor.ground import ground
 from shoal.doctor.scoring import metrics_of, scale
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE, Gain, gain, verdict
@@ -239,6 +242,7 @@ def test_a_metric_of_the_recipe_judges(line):
     names = [metric.name for metric in metrics_of(one, line.task)]
     assert names == ["mae", "r2"]
     found = scale(one.prepare(line), metrics_of(one, line.task))
+    assert found.bounds == (-np.inf, 0.0)
     assert found.quality(2.0) == -2.0
 
 
@@ -260,6 +264,32 @@ def test_the_picture_shows_arms_and_curves(cured, healthy, tmp_path):
     assert info.qualities == tuple(sorted(info.qualities, reverse=True))
     for one in (cured, healthy):
         assert one.draw(tmp_path / "cure.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_no_interval_goes_beyond_what_the_metric_can_be(cured):
+    info = cure_info(cured)._replace(qualities=(0.98, 0.01, 0.5), halves=(0.05, 0.05, 0.05))
+    assert info.bounds == (0.0, 1.0)
+    wanted = [(0.05, 0.02), (0.01, 0.05), (0.05, 0.05)]
+    assert [info.reach(row) for row in range(3)] == [pytest.approx(pair) for pair in wanted]
+    free = info._replace(bounds=(-np.inf, np.inf))
+    assert free.reach(0) == (0.05, 0.05)
+
+
+def test_the_table_says_that_rows_have_seeds_of_their_own(cured):
+    assert {trial.gain.seeds for trial in cured.trials} == {5}
+    assert "seeds of the row" not in cured.table
+    first, *others = cured.trials
+    given_up = dataclasses.replace(first, gain=first.gain._replace(seeds=2))
+    table = dataclasses.replace(cured, trials=(given_up, *others)).table
+    assert table.split("\n")[-1].startswith("values: over the seeds of the row; gains: ")
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert str(Gain(12345.678, 1.5, 5)) == "+12,345.678 ± 1.500"
+    assert words.number(10000.0, 3) == "10,000" and words.number(1e12) == "1e+12"
+    assert words.plain("1.2e+04 times, 1e-05, 3e+12.") == "12,000 times, 1e-05, 3e+12."
+    finding = Finding("r", "rate", "2e+04 times.", "", 0, 1.0, 1.0, 1.0, False, "", ())
+    assert finding.sentence == "20,000 times."
 
 
 def test_a_folder_keeps_everything(cured, tmp_path):

@@ -32,7 +32,14 @@ from shoal.explain.experiments.generated import moons
 from shoal.explain.experiments.heads import polarised
 from shoal.explain.experiments.networks import perceptron
 from shoal.explain.experiments.passes import first_pass, standard_batch
-from shoal.explain.experiments.picture import Bars, Line, Panel, bars_over_seeds, line_over_seeds
+from shoal.explain.experiments.picture import (
+    Bars,
+    Line,
+    Panel,
+    _cut,
+    bars_over_seeds,
+    line_over_seeds,
+)
 from shoal.explain.experiments.rectifiers import _silent
 from shoal.explain.experiments.trainings import _crossing, lowest
 
@@ -87,6 +94,19 @@ def test_a_geometric_line_is_the_mean_of_logarithms():
     assert line.y == pytest.approx([10.0])
     assert line.low[0] * line.high[0] == pytest.approx(100.0)
     assert (line_over_seeds("a", [1], [[1.0, 100.0]]).y == 50.5).all()
+
+
+def test_no_interval_of_a_share_is_drawn_beyond_it():
+    marks = (
+        bars_over_seeds({"a": [1.0, 0.9], "b": [0.5]}),
+        line_over_seeds("", [1, 2], [[1.0, 0.9], [0.0, 0.1]]),
+    )
+    for mark in marks:
+        cut = _cut(mark)
+        assert mark.high[0] > 1.0 and cut.high[0] == 1.0 and cut.low[0] == max(mark.low[0], 0.0)
+    assert _cut(marks[0]).high[1] == math.inf and _cut(marks[1]).low[1] == 0.0
+    assert Panel("", "epoch", "share right", ()).of_shares
+    assert not Panel("", "epoch", "loss", ()).of_shares
 
 
 def test_intervals_of_pairs_are_those_of_a_paired_test(rng):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE
+from shoal.doctor.words import number
 from shoal.drawing import new_figure, save
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class CureInfo(NamedTuple):
 
     Attributes:
         labels: of the bars, best first; qualities, halves: their length and 95 % interval (0 where
-            there are too few seeds); verdicts: of each.
+            there are too few seeds); verdicts: of each; bounds: of qualities.
         before, after: quality by epoch of the training as it is, and of the cure or the best arm.
         after_label: what the second curve is.
         floor, simple: quality without learning, and of a simple model.
@@ -40,6 +41,12 @@ class CureInfo(NamedTuple):
     after_label: str
     floor: float
     simple: float
+    bounds: tuple[float, float]
+
+    def reach(self, row: int) -> tuple[float, float]:
+        """How far the interval of a bar goes down and up; not beyond the bounds."""
+        quality, half, (low, high) = self.qualities[row], self.halves[row], self.bounds
+        return max(0.0, min(half, quality - low)), max(0.0, min(half, high - quality))
 
 
 def cure_info(cure: "Cure") -> CureInfo:
@@ -60,6 +67,7 @@ def cure_info(cure: "Cure") -> CureInfo:
         after_label=_short(best.label) if best is not None else "",
         floor=cure.scale.floor,
         simple=cure.scale.simple,
+        bounds=cure.scale.bounds,
     )
 
 
@@ -89,16 +97,13 @@ def _bars(axes: Any, info: CureInfo, metric: str) -> None:
     colours = [COLOURS[verdict] for verdict in info.verdicts]
     widths = [quality - low for quality in info.qualities]
     axes.barh(rows, widths, left=low, color=colours, height=0.7)
-    errors = [
-        (q, row, half)
-        for q, row, half in zip(info.qualities, rows, info.halves, strict=True)
-        if half
-    ]
-    for quality, row, half in errors:
-        axes.errorbar(quality, row, xerr=half, color="black", capsize=2, lw=1)
+    for row in (row for row in rows if info.halves[row]):
+        below, above = info.reach(row)
+        ends = [[below], [above]]
+        axes.errorbar(info.qualities[row], row, xerr=ends, color="black", capsize=2, lw=1)
     beside = axes.get_yaxis_transform()
     for row, (quality, verdict) in enumerate(zip(info.qualities, info.verdicts, strict=True)):
-        said = f"{quality:.3g}  {verdict}"
+        said = f"{number(quality, 3)}  {verdict}"
         axes.text(1.01, row, said, va="center", size=8, transform=beside)
     axes.set_yticks(rows, info.labels, size=8)
     axes.invert_yaxis()

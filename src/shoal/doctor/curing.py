@@ -28,6 +28,7 @@ from shoal.doctor.remedies import apply, changes, remedy
 from shoal.doctor.result import Cure, Proof, Trial, smallest_first
 from shoal.doctor.scoring import Scale, metrics_of, scale
 from shoal.doctor.verdicts import CURED, EQUIVALENT, Gain, gain, verdict
+from shoal.doctor.words import number
 from shoal.errors import RecipeError, ShoalError
 from shoal.recipe import Recipe
 from shoal.rules import Whole
@@ -360,12 +361,13 @@ def _summary(race: Race, trials: tuple[Trial, ...], arm: Arm, proof: Proof | Non
     metric, tried = race.scale.metric, sum(bool(trial.names) for trial in trials)
     now = float(_before(race, 1).mean())
     if arm.names and proof is not None:
-        return f"cured by {arm.label}: {metric} {proof.before:.4g} -> {proof.after:.4g}"
+        change = f"{number(proof.before)} -> {number(proof.after)}"
+        return f"cured by {arm.label}: {metric} {change}"
     if race.sick.reason:
         return f"it cannot be trained ({race.sick.reason}), and nothing helped: {tried} remedies"
     if race.enough(race.sick) or not tried:
         said = "and no remedy is better for sure" if tried else "about that of a simple model"
-        return f"nothing needs a cure: {metric} {now:.4g}, {said}"
+        return f"nothing needs a cure: {metric} {number(now)}, {said}"
     if any(trial.verdict == CURED for trial in trials):
-        return f"nothing helped for sure: no gain held with fresh seeds ({metric} {now:.4g})"
-    return f"nothing helped: {tried} remedies, {metric} {now:.4g}"
+        return f"nothing helped for sure: no gain held with fresh seeds ({metric} {number(now)})"
+    return f"nothing helped: {tried} remedies, {metric} {number(now)}"

@@ -7,6 +7,7 @@ from shoal.data.dataset import Data
 from shoal.doctor.remedies import REMEDIES, changes
 from shoal.doctor.scoring import Scale
 from shoal.doctor.verdicts import CURED, Gain
+from shoal.doctor.words import number
 from shoal.errors import FileError
 from shoal.files import write_atomically
 from shoal.recipe import Recipe
@@ -14,6 +15,8 @@ from shoal.train.model import Model
 from shoal.train.run import Run
 
 UNTESTED = float("nan")
+
+SEEDS = "values: over the seeds of the row; gains: over the same seeds of the training as it is"
 
 
 @dataclass(frozen=True)
@@ -118,16 +121,17 @@ class Cure:
 
     @property
     def table(self) -> str:
-        """All arms as lines of text."""
+        """All arms as lines of text, and what values and gains are where seeds differ."""
         metric = self.scale.metric if self.scale.sign > 0 else f"-{self.scale.metric}"
         rows = [("remedies", f"validation {metric}", "gain", "seeds", "verdict")]
         for trial in self.trials:
             found = "" if not trial.names else str(trial.gain)
             seeds = str(trial.gain.seeds)
-            rows.append((trial.label, f"{trial.quality:.4g}", found, seeds, trial.verdict))
+            rows.append((trial.label, number(trial.quality), found, seeds, trial.verdict))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        note = [SEEDS] if len({trial.gain.seeds for trial in self.trials}) > 1 else []
+        return "\n".join([*(line.rstrip() for line in lines), *note])
 
     @property
     def text(self) -> str:
@@ -143,12 +147,13 @@ class Cure:
         assert self.proof is not None
         found, metric = self.proof, self.scale.metric
         lines = [
-            f"proof, {found.gain.seeds} fresh seeds: {metric} {found.before:.4g} -> "
-            f"{found.after:.4g} ({found.gain}); new seeds alone {found.new_seed:+.3f}"
+            f"proof, {found.gain.seeds} fresh seeds: {metric} {number(found.before)} -> "
+            f"{number(found.after)} ({found.gain}); new seeds alone {found.new_seed:+,.3f}"
         ]
         if found.test_after == found.test_after:
             lines.append(
-                f"test, read once: {metric} {found.test_before:.4g} -> {found.test_after:.4g}"
+                f"test, read once: {metric} {number(found.test_before)} -> "
+                f"{number(found.test_after)}"
             )
         return lines
 

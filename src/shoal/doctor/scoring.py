@@ -9,6 +9,7 @@ and for equal accuracies the logarithmic loss. Quality is that metric with large
              there is to learn, whatever the network is
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ class Scale(NamedTuple):
         floor: without learning; simple: of the simple model, NaN where there is none.
         rows: of the validation split.
         exact: whether the quality is a share of rows, so that it comes in steps of 1 / rows.
+        bounds: the lowest and the highest quality there can be.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Scale(NamedTuple):
     simple: float
     rows: int
     exact: bool
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def quality(self, value: float) -> float:
         """A value of the metric as a quality; the floor where it is not a number."""
@@ -67,9 +70,11 @@ def scale(prepared: Prepared, metrics: tuple[Metric, ...]) -> Scale:
     rows = len(prepared.parts.validation)
     exact = isinstance(main, Accuracy)
     sign = 1.0 if main.greater_is_better else -1.0
+    low, high = sorted(sign * bound for bound in main.bounds)
+    told = floor(prepared), simple_quality(prepared)
     if not isinstance(main, Accuracy | R2):
-        return Scale(main.name, sign, float("nan"), float("nan"), rows, exact)
-    return Scale(main.name, sign, floor(prepared), simple_quality(prepared), rows, exact)
+        told = float("nan"), float("nan")
+    return Scale(main.name, sign, *told, rows, exact, (low, high))
 
 
 def floor(prepared: Prepared) -> float:

@@ -72,8 +72,8 @@ class Gain(NamedTuple):
         return self.seeds >= ONE_SIGN
 
     def __str__(self) -> str:
-        half = f" ± {self.half:.3f}" if self.seeds >= FEWEST else ""
-        return f"{self.mean:+.3f}{half}"
+        half = f" ± {self.half:,.3f}" if self.seeds >= FEWEST else ""
+        return f"{self.mean:+,.3f}{half}"
 
 
 def gain(after: Numbers, before: Numbers) -> Gain:

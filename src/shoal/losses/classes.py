@@ -24,6 +24,7 @@ class OfClasses(Loss, abstract=True):
 
     form = "index"
     tasks = ("classification",)
+    least = 0.0
 
     @property
     def absorbs(self) -> str | None:
@@ -117,6 +118,7 @@ class BinaryCrossEntropy(Loss):
 
     form = "binary"
     scales = False
+    least = 0.0
     tasks = ("classification", "regression", "multilabel")
 
     @property

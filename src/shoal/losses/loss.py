@@ -4,6 +4,7 @@ Notation: z, shape (B, C) or (B, T), are the outputs of the network; t the targe
 (B,) numbers; training takes their mean over the batch, weighted where examples have weights.
 """
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -24,11 +25,13 @@ class Loss(Description, abstract=True):
             zeros and ones, or "values" (B, T) numbers (classes as one-hot rows).
         scales: whether it means the same when the targets of a regression are scaled.
         tasks: of "classification", "regression" and "multilabel".
+        least: the lowest value that it can have; -inf where there is none, or none is known.
     """
 
     form: ClassVar[str] = "values"
     scales: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    least: ClassVar[float] = -math.inf
 
     @property
     def absorbs(self) -> str | None:

@@ -19,6 +19,8 @@ from shoal.rules import Number
 class MeanSquaredError(Loss):
     """(1/T) sum_i (z_i - t_i)²."""
 
+    least = 0.0
+
     def per_example(self, z: Array, t: Array) -> Array:
         return jnp.mean((z - t) ** 2, axis=-1)
 
@@ -26,12 +28,16 @@ class MeanSquaredError(Loss):
 class HalfSquaredError(Loss):
     """½ sum_i (z_i - t_i)², the error of the classic back-propagation examples."""
 
+    least = 0.0
+
     def per_example(self, z: Array, t: Array) -> Array:
         return 0.5 * jnp.sum((z - t) ** 2, axis=-1)
 
 
 class MeanAbsoluteError(Loss):
     """(1/T) sum_i |z_i - t_i|."""
+
+    least = 0.0
 
     def per_example(self, z: Array, t: Array) -> Array:
         return jnp.mean(magnitude(z - t), axis=-1)
@@ -46,6 +52,8 @@ class Huber(Loss):
             ``Preparation(targets="none")`` in those of the target.
     """
 
+    least = 0.0
+
     delta: float = traced(default=1.0, must=Number(0.0, low_open=True))
 
     def per_example(self, z: Array, t: Array) -> Array:
@@ -57,6 +65,8 @@ class Huber(Loss):
 
 class LogCosh(Loss):
     """(1/T) sum_i ln cosh(z_i - t_i): ½ e² near 0, |e| - ln 2 far away, smooth between."""
+
+    least = 0.0
 
     def per_example(self, z: Array, t: Array) -> Array:
         e = magnitude(z - t)
@@ -71,6 +81,8 @@ class Quantile(Loss):
     Args:
         q: share of the targets that should lie below the prediction, in (0, 1).
     """
+
+    least = 0.0
 
     q: float = traced(default=0.5, must=Number(0.0, 1.0, low_open=True, high_open=True))
 
@@ -115,6 +127,7 @@ class KLDivergence(Loss):
     Targets are rows of probabilities, (N, C), which are not scaled.
     """
 
+    least = 0.0
     scales = False
 
     @property

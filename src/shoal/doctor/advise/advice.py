@@ -88,8 +88,3 @@ def lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
         return "  ".join(cells).rstrip()
 
     return [line(row) for row in rows]
-
-
-def number(value: float) -> str:
-    """A number with four digits, "-" for one that there is not."""
-    return "-" if value != value or abs(value) == float("inf") else f"{value:.4g}"

@@ -27,9 +27,10 @@ import numpy as np
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
 from shoal.data.preparation import Prepared
-from shoal.doctor.advise.advice import Advice, number
+from shoal.doctor.advise.advice import Advice
 from shoal.doctor.advise.noise import Noise, gradient_noise
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.doctor.words import number
 from shoal.drawing import BLUE, GREEN, GREY, ORANGE
 from shoal.recipe import FULL, Recipe
 from shoal.train.devices import memory_budget
@@ -113,7 +114,7 @@ class BatchAdvice(Advice):
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row for each size."""
-        head = ("size", "examples/s", "MiB", "rate", f"epochs to {self.loss:.3g}", "steps",
+        head = ("size", "examples/s", "MiB", "rate", f"epochs to {number(self.loss, 3)}", "steps",
                 "seconds", self.loss_name, "±", "")  # fmt: skip
         found: list[tuple[str, ...]] = [head]
         advised = self.recipe.rows_per_batch(self.rows_)
@@ -139,7 +140,7 @@ class BatchAdvice(Advice):
         panels[1].plot(sizes, [one.epochs.mean() for one in self.sizes], "o-", color=BLUE)
         for one in self.sizes:
             panels[1].plot([one.size] * len(one.epochs), one.epochs, ".", color=BLUE, alpha=0.4)
-        panels[1].set_title(f"epochs to a {self.loss_name} of {self.loss:.3g}")
+        panels[1].set_title(f"epochs to a {self.loss_name} of {number(self.loss, 3)}")
         panels[2].plot(sizes, [one.seconds(self.rows_) for one in self.sizes], "o-", color=BLUE)
         panels[2].set_title("seconds to that loss")
         advised = self.recipe.rows_per_batch(self.rows_)
@@ -153,7 +154,7 @@ class BatchAdvice(Advice):
             if self.changes:
                 axes.axvline(advised, color=GREEN, label=f"advised {advised}")
             if sizes[0] <= self.critical <= 4 * sizes[-1]:
-                label = f"critical {self.critical:.3g}"
+                label = f"critical {number(self.critical, 3)}"
                 axes.axvline(self.critical, color=ORANGE, linestyle="--", label=label)
         panels[0].legend(frameon=False)
 
@@ -297,7 +298,7 @@ def _noise_along(
         member = pool.member(0)
         one = gradient_noise(recipe, member.parameters, member.statistics, data, alone)
         found.append((point, one))
-        line.say(f"gradient noise scale after {point} epochs: {one.scale:.3g}")
+        line.say(f"gradient noise scale after {point} epochs: {_or_inf(one.scale)}")
     return tuple(found)
 
 
@@ -369,9 +370,13 @@ def _reason(
         first = f"No size comes to the loss in less than {SAVES:g} of the time without ending worse"
     else:
         first = (
-            f"{chosen.size} comes to the loss in {chosen.seconds(rows):.3g} s, {own} in "
+            f"{chosen.size} comes to the loss in {number(chosen.seconds(rows), 3)} s, {own} in "
             f"{number(mine.seconds(rows))} s, and ends no worse"
         )
-    lost = "inf" if math.isinf(critical) else f"{critical:.3g}"
+    lost = _or_inf(critical)
     fits = f"memory allows {limit:,} predicted, {confirmed:,} run"
     return f"{first}; the gradient noise scale, the critical size, is {lost}; {fits}."
+
+
+def _or_inf(scale: float) -> str:
+    return "inf" if math.isinf(scale) else number(scale, 3)

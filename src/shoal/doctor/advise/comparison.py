@@ -15,9 +15,10 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
-from shoal.doctor.advise.advice import Advice, number
+from shoal.doctor.advise.advice import Advice
 from shoal.doctor.advise.drawing import bars
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.doctor.words import number
 from shoal.drawing import BLUE, GREEN, GREY
 from shoal.errors import RecipeError
 from shoal.recipe import Recipe
@@ -124,7 +125,8 @@ class Comparison(Advice):
         shown = np.where(np.isfinite(mean), mean, np.nan)
         marks = {"advised": GREEN, "own": GREY}
         colours = [marks.get(self._mark(v), BLUE) for v in range(len(self.variants))]
-        bars(axes, [variant.name for variant in self.variants], shown, half, colours)
+        names, least = [variant.name for variant in self.variants], self.before.loss.least
+        bars(axes, names, shown, half, colours, least)
         for seed in range(kept.shape[1]):
             axes.plot(kept[:, seed], range(len(kept)), ".", color=BLUE, alpha=0.35, markersize=4)
         axes.axvline(shown[0], color=GREY, linewidth=0.8, linestyle="--")
@@ -205,7 +207,8 @@ def _reason(
     if math.isinf(found.mean):
         return f"{words(best)} trains in every seed, the recipe does not."
     seeds = len(found.differences)
-    measured = f"changes the {loss} by {found.mean:.4g} ± {found.half:.2g} over {seeds} fresh seeds"
+    change = f"{number(found.mean)} ± {number(found.half, 2)}"
+    measured = f"changes the {loss} by {change} over {seeds} fresh seeds"
     if found.better:
         return f"{words(best)} {measured}."
     return f"{words(best)} is best on the first seeds but {measured}: not surely better."

@@ -25,10 +25,17 @@ def drawn(path: str | Path, size: tuple[float, float], picture: Callable[["Figur
         return save(figure, path)
 
 
-def bars(axes: "Axes", names: list[str], mean: Any, half: Any, marks: list[str]) -> None:
-    """Means with their intervals, one line each from the top, coloured by ``marks``."""
+def bars(
+    axes: "Axes", names: list[str], mean: Any, half: Any, marks: list[str], least: float
+) -> None:
+    """Means with their intervals, one line each from the top, coloured by ``marks``.
+
+    Args:
+        least: the lowest value there can be: no interval is drawn beyond it.
+    """
     for place, (value, reach, colour) in enumerate(zip(mean, half, marks, strict=True)):
-        axes.errorbar(value, place, xerr=reach, fmt="o", color=colour, markersize=5, capsize=3)
+        ends = [[min(reach, max(value - least, 0.0))], [reach]]
+        axes.errorbar(value, place, xerr=ends, fmt="o", color=colour, markersize=5, capsize=3)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)

@@ -8,10 +8,10 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
-from shoal.doctor.advise.advice import number
 from shoal.doctor.advise.comparison import Comparison, Variant, compare
 from shoal.doctor.advise.spread import Spread, spread
 from shoal.doctor.advise.surgery import with_initialiser
+from shoal.doctor.words import number
 from shoal.drawing import BLUE, GREEN, GREY, plain_log
 from shoal.nets import Auto, Glorot, He, LeCun, Orthogonal
 from shoal.nets.initialisers import Initialiser

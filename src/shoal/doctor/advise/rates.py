@@ -26,8 +26,9 @@ import numpy as np
 
 from shoal.arrays import Numbers
 from shoal.data.dataset import Data
-from shoal.doctor.advise.advice import Advice, number
+from shoal.doctor.advise.advice import Advice
 from shoal.doctor.advise.trials import Trials, mean_and_half, short, train
+from shoal.doctor.words import number
 from shoal.drawing import BLUE, GREEN, GREY, ORANGE, plain_log
 from shoal.errors import RecipeError
 from shoal.optim import Rprop
@@ -267,11 +268,11 @@ def _reason(
 ) -> str:
     low, high, edge, rate = ends
     name = trials.name.replace("_", " ")
-    about = f"The best {name} of {len(trials.kept)} rates is {loss:.4g} at {best:.3g}"
-    within = f"rates from {low:.3g} to {high:.3g} are as good"
+    about = f"The best {name} of {len(trials.kept)} rates is {number(loss)} at {number(best, 3)}"
+    within = f"rates from {number(low, 3)} to {number(high, 3)} are as good"
     if math.isinf(edge):
         return f"{about}; {within}; none of those tried above them is unstable."
     return (
-        f"{about}; {within}; training is unstable from {edge:.3g} on, "
-        f"{edge / rate:.3g} times the advised rate."
+        f"{about}; {within}; training is unstable from {number(edge, 3)} on, "
+        f"{number(edge / rate, 3)} times the advised rate."
     )

@@ -97,6 +97,11 @@ class Panel(NamedTuple):
     y_range: tuple[float, float] | None = None
     x_range: tuple[float, float] | None = None
 
+    @property
+    def of_shares(self) -> bool:
+        """Whether it shows shares, whose intervals are not drawn beyond 0 and 1."""
+        return "share" in f"{self.title} {self.x} {self.y}"
+
 
 class Picture(NamedTuple):
     """Everything that is shown: title and claim above the panels, the sentence below."""
@@ -172,7 +177,7 @@ def draw_panel(axes: Any, panel: Panel) -> None:
     """One set of axes with its marks."""
     for place, mark in enumerate(panel.marks):
         colour = COLOURS[(place if mark.colour is None else mark.colour) % len(COLOURS)]
-        DRAW[type(mark)](axes, mark, colour)
+        DRAW[type(mark)](axes, _cut(mark) if panel.of_shares else mark, colour)
     axes.set_title(panel.title, fontsize=9)
     axes.set_xlabel(panel.x, fontsize=8)
     axes.set_ylabel(panel.y, fontsize=8)
@@ -190,6 +195,14 @@ def draw_panel(axes: Any, panel: Panel) -> None:
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=7)
+
+
+def _cut(mark: Mark) -> Mark:
+    """A mark whose intervals end at 0 and 1; infinite bounds stay."""
+    if not isinstance(mark, Line | Bars) or mark.low is None or mark.high is None:
+        return mark
+    low, high = (np.where(np.isfinite(v), np.clip(v, 0, 1), v) for v in (mark.low, mark.high))
+    return mark._replace(low=low, high=high)
 
 
 def _counts(mark: Mark) -> bool:
