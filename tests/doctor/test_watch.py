@@ -11,6 +11,7 @@ from torch.nn import functional as F
 import shoal as sh
 from shoal.doctor.watching import layers, objectives, translating
 from shoal.doctor.watching.watch import watch
+from shoal.errors import RecipeError
 
 torch.set_num_threads(1)
 
@@ -484,3 +485,66 @@ def test_what_has_no_translation_is_still_diagnosed_by_its_curves(table):
     found = sh.diagnose(watched)
     assert not found.healthy
     assert "finite" in found.reading
+
+
+def watched_training(x, t, epochs=6, shuffle=False, held=None, rate=0.05):
+    """A watched perceptron on rows in their order; the optimiser holds the last layers ``held``."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(x.shape[1], 16), nn.ReLU(), nn.Linear(16, int(t.max()) + 1))
+    loss = nn.CrossEntropyLoss()
+    own = module.parameters() if held is None else module[-held:].parameters()
+    optimiser = torch.optim.SGD(own, rate, momentum=0.9)
+    rows = torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(t))
+    loader = torch.utils.data.DataLoader(rows, batch_size=16, shuffle=shuffle)
+    with watch(module, loader, loss, optimiser) as watched:
+        train(module, loader, loss, optimiser, epochs=epochs)
+    return watched
+
+
+def sorted_rows(rng, rows=480, classes=6):
+    """Rows of as many classes as directions, one class after another."""
+    t = np.repeat(np.arange(classes), rows // classes)
+    x = rng.normal(size=(rows, classes)).astype(np.float32) * 0.7
+    x[np.arange(rows), t] += 1.5
+    return x, t
+
+
+def test_rows_that_come_sorted_are_named(rng):
+    x, t = sorted_rows(rng)
+    assert sh.diagnose(watched_training(x, t, rate=0.3)).rules[:1] == ("no_shuffle",)
+    assert "no_shuffle" not in sh.diagnose(watched_training(x, t, shuffle=True)).rules
+    mixed = rng.permutation(len(t))
+    found = sh.diagnose(watched_training(x[mixed], t[mixed]))
+    assert found.healthy, found
+
+
+def test_layers_that_the_optimiser_does_not_hold_are_named(rng):
+    x, t = sorted_rows(rng)
+    found = sh.diagnose(watched_training(x, t, shuffle=True, held=1))
+    assert "frozen_layers" in found.rules
+    assert "does not hold" in str(found)
+
+
+def test_rows_that_are_not_finite_are_named_with_their_place(rng):
+    x, t = sorted_rows(rng)
+    x[7, 2] = np.nan
+    found = sh.diagnose(watched_training(x, t, shuffle=True, epochs=1))
+    assert found.rules[0] == "nan_data"
+    assert "row 7" in str(found)
+
+
+def test_before_the_first_epoch_nothing_is_said_of_training(rng):
+    x, t = sorted_rows(rng)
+    found = sh.diagnose(watched_training(x, t, shuffle=True, epochs=0))
+    assert found.healthy
+    assert "No epoch was trained" in found.reading
+
+
+@pytest.mark.parametrize("place, name", [(1, "loader"), (2, "loss"), (3, "optimiser")])
+def test_arguments_that_are_missing_are_named(place, name, table):
+    module = mlp()
+    arguments = [module, loader_of(*table), nn.CrossEntropyLoss()]
+    arguments += [torch.optim.SGD(module.parameters(), 0.1)]
+    arguments[place] = None
+    with pytest.raises(RecipeError, match=name):
+        watch(*arguments)

@@ -99,6 +99,8 @@ def reading(curves: Curves, sick: bool) -> str:
     """What the pair of losses says, as a sentence; "" where there is no pair."""
     if not curves.finite:
         return "The loss or its gradient stopped being finite."
+    if not curves.epochs:
+        return "No epoch was trained: this is what can be said before."
     if len(curves.train) < 2 or len(curves.validation) < 2:
         return ""
     train, validation = curves.trends

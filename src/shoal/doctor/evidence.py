@@ -6,6 +6,7 @@
     setting    rate, batch, epochs, ...      data       raw data
     order      targets in order of batches   modes      loss as in training, as for prediction
     refusal    why there is no training      first_bad  (layer, words) of what is not finite
+    forgotten  layers that the optimiser does not hold
 
 Whoever gathers evidence, from a run here or from a loop elsewhere, fills in what there is; a rule
 that asks for what is missing does not apply.

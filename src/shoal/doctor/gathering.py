@@ -14,6 +14,7 @@ from shoal.doctor.evidence import Evidence, Lazy, Setting
 from shoal.doctor.level import Level
 from shoal.doctor.probe import bad_place, probe, two_modes
 from shoal.doctor.rows import rows_of
+from shoal.doctor.watching.rows import unchecked
 from shoal.doctor.watching.watch import Watched
 from shoal.errors import ShoalError
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -85,14 +86,25 @@ def of_run(run: Run) -> Evidence:
 
 
 def of_watched(watched: Watched) -> Evidence:
-    """What is known of a PyTorch training; without recipe and data where it has no translation."""
+    """What is known of a PyTorch training; without recipe where it has no translation.
+
+    Where no epoch was watched, it is what is known before training.
+    """
+    columns = {name: values[:, 0] for name, values in watched.record.items()}
+    epochs, finite = watched.record.epochs, watched.gauges.finite
+    curves = Curves(columns, epochs, epochs, finite=finite)
     try:
-        return of_run(watched.run())
+        if epochs:
+            found = of_run(watched.run())
+        else:
+            found = of_recipe(watched.recipe(), watched.data())
+            found.known["curves"] = curves
     except ShoalError:
-        columns = {name: values[:, 0] for name, values in watched.record.items()}
-        epochs, finite = watched.record.epochs, watched.gauges.finite
-        curves = Curves(columns, epochs, epochs, finite=finite)
-        return Evidence({"curves": curves, "signals": _signals(watched.record)})
+        found = Evidence({"curves": curves, "signals": _signals(watched.record)})
+        found.known["data"] = Lazy(lambda: _careful(lambda: unchecked(watched.loader)))
+    found.known["order"] = Lazy(lambda: _careful(lambda: watched.order))
+    found.known["forgotten"] = watched.forgotten or None
+    return found
 
 
 def of_history(history: History) -> Evidence:

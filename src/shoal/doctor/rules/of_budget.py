@@ -77,9 +77,11 @@ def over_training(e: Evidence) -> Measured | None:
 
 def too_few_epochs(e: Evidence) -> Measured | None:
     """Epochs that were trained, where the loss still fell."""
-    if not learning_on(e) or not e.curves.finite:
+    if not e.curves.epochs or not learning_on(e) or not e.curves.finite:
         return None
-    return Measured(float(e.curves.epochs), "epochs", words={"travel": travel(e)})
+    falling = e.curves.fall(e.curves.train) > 0.02
+    words = {"travel": travel(e), "still": ", and its loss was still falling" * falling}
+    return Measured(float(e.curves.epochs), "epochs", words=words)
 
 
 def batch_too_large(e: Evidence) -> Measured | None:
@@ -141,7 +143,7 @@ RULES = (
          "Google's tuning playbook: a best step early in a run means that the run is too long.",
          ("early_stopping", "fewer_epochs")),
     Rule("too_few_epochs", "budget", ("curves", "setting"), too_few_epochs, 12,
-         "After {value:.0f} epochs the training loss was still falling.",
+         "The training lasted {value:.0f} epochs{still}.",
          "Own measure.", ("more_epochs", "rate_x10"), below=True),
     Rule("batch_too_large", "budget", (), batch_too_large, 4,
          "Batches of {batch} out of {rows} rows leave {value:.0f} steps in an epoch.",

@@ -155,6 +155,11 @@ def saturation(e: Evidence) -> Measured | None:
 
 def frozen_layers(e: Evidence) -> Measured | None:
     """Layers with weights that no step ever changes, though what they give varies."""
+    if e.has("forgotten"):
+        names = e.get("forgotten")
+        words = {"names": ", ".join(names[:3]), "count": len(names)}
+        words["why"] = ": they ask for gradients, but the optimiser does not hold them"
+        return Measured(float(len(names)), names[0], words=words, sure=True)
     ratios = e.signals.get("update_ratio", {}) if e.has("signals") else {}
     frozen = [name for name, series in ratios.items() if len(series) and not np.any(series)]
     if not ratios and e.has("probe"):
@@ -165,7 +170,7 @@ def frozen_layers(e: Evidence) -> Measured | None:
         return None  # nothing learns: not these layers, but what all of them get
     if frozen and dead_share(e) == 1.0:
         return None
-    words = {"names": ", ".join(frozen[:3]), "count": len(frozen)}
+    words = {"names": ", ".join(frozen[:3]), "count": len(frozen), "why": ""}
     return Measured(float(len(frozen)), frozen[0] if frozen else "", words=words)
 
 
@@ -198,7 +203,7 @@ RULES = (
          "DeepDiagnosis and SageMaker Debugger take half.",
          ("usual_init", "scale_inputs", "relu", "batch_norm", "rate_x0.1")),
     Rule("frozen_layers", "architecture", (), frozen_layers, 1,
-         "{count} layers with weights ({names}) are never changed.",
+         "{count} layers with weights ({names}) are never changed{why}.",
          "SageMaker Debugger's UnchangedTensor.", ("unfreeze",)),
     Rule("vanishing_gradients", "architecture", ("probe",), vanishing_gradients, 1e-2,
          "The gradient is {first:.2g} at the first and {last:.2g} at the last of {layers} layers.",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shoal.arrays import Numbers, Shape
-from shoal.data.dataset import Data
+from shoal.data.dataset import REGRESSION, Data
 from shoal.data.fromarrays import arrays
 from shoal.doctor.watching.lazily import pytorch
 from shoal.errors import DataError
@@ -74,6 +74,26 @@ def gathered(loader: Any) -> tuple[Numbers, Numbers]:
         )
     xs, ts = zip(*pairs, strict=True)
     return np.concatenate(xs), np.concatenate(ts)
+
+
+def in_order(loader: Any) -> list[Numbers] | None:
+    """The targets batch by batch, where every epoch has them in the same order.
+
+    None for loaders that draw an order, or have one of their own that only drawing would show.
+    """
+    most = None
+    if isinstance(loader, pytorch().utils.data.DataLoader):
+        sequential = isinstance(loader.sampler, pytorch().utils.data.SequentialSampler)
+        if not sequential or not _indexed(loader) or loader.batch_size is None:
+            return None
+        most = loader.batch_size
+    return [_host(t) for _, t in batches(loader, most)]
+
+
+def unchecked(loader: Any) -> Data:
+    """The rows of a loader whatever is in them, to look at and not to train on."""
+    x, t = gathered(loader)
+    return Data(x, t, REGRESSION, name="loader")
 
 
 def _host(tensor: Any) -> Numbers:

@@ -13,6 +13,7 @@ An epoch ends after as many training batches as the loader has. Batches that the
 evaluation mode count as validation.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -137,6 +138,23 @@ class Watched:
         )
         lines.append(f"watching took {100 * self.cost:.2g} % of the time")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    @property
+    def order(self) -> list[Numbers] | None:
+        """Targets batch by batch, where every epoch has the same order; else None."""
+        return rows.in_order(self.loader)
+
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Layers with weights that ask for a gradient, but that the optimiser does not hold."""
+        held = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
+        return tuple(
+            tap.name
+            for tap in self.gauges.taps
+            if any(
+                p.requires_grad and id(p) not in held for p in tap.module.parameters(recurse=False)
+            )
+        )
 
     # --- what it is here -------------------------------------------------------------------------
 
@@ -293,17 +311,22 @@ def watch(
 
     Raises:
         DeviceError: PyTorch is not installed.
-        RecipeError: not a module, or not an optimiser.
+        RecipeError: an argument that is no module, loader, loss or optimiser.
     """
     torch = pytorch()
-    wanted = ((module, torch.nn.Module, "module"), (optimiser, torch.optim.Optimizer, "optimiser"))
-    for value, kind, name in wanted:
+    wanted: tuple[tuple[Any, Any, str, str], ...] = (
+        (module, torch.nn.Module, "module", "a torch Module"),
+        (loader, Iterable, "loader", "a DataLoader, or a list of batches (inputs, targets)"),
+        (loss, Callable, "loss", "a loss module, or a function"),
+        (optimiser, torch.optim.Optimizer, "optimiser", "a torch Optimizer"),
+    )
+    for value, kind, name, required in wanted:
         if not isinstance(value, kind):
             raise untranslatable(
                 f"sh.doctor.watch({name})",
                 f"a {type(value).__name__}",
                 "watch(module, loader, loss, optimiser) takes them in this order",
-                required=f"a torch {kind.__name__}",
+                required=required,
             )
     before, found = _translation(module, loader), _attempt(lambda: objective(loss))
     names = before.names if isinstance(before, Translated) else {}
