@@ -64,6 +64,7 @@ class Pool:
         self._where = gathering.layout(recipe, self.work)
         self.epoch = 0
         self.recipes: list[Recipe | None] = [None] * slots
+        self._leaves: dict[int, tuple[Recipe, list[Any]]] = {}
         self.mesh: Mesh = spread(slots, self.settings.devices)
         if self._divides():
             self.mesh = share(self.work.batch, self.settings.devices)
@@ -154,8 +155,22 @@ class Pool:
     def _stack(self) -> Recipe:
         """The recipes of all slots as one, its numbers stacked, on the devices."""
         filled = [recipe or self.template for recipe in self.recipes]
-        stacked: Recipe = self.programs.put(stack(filled, self._dtype), members=True)
+        # Most recipes are those of the last time; keeping them keeps their ids.
+        self._leaves = {
+            id(recipe): self._leaves.get(id(recipe)) or (recipe, jax.tree.leaves(recipe))
+            for recipe in filled
+        }
+        rows = [self._leaves[id(recipe)][1] for recipe in filled]
+        tree = jax.tree.unflatten(jax.tree.structure(self.template), stack(rows, self._dtype))
+        stacked: Recipe = self.programs.put(tree, members=True)
         return stacked
+
+    @property
+    def evenly(self) -> list[int]:
+        """All slots, those of the devices in turn: to fill the pool with even loads."""
+        devices = self.mesh.devices.size
+        on_each = len(self.recipes) // devices
+        return [first + on_each * device for first in range(on_each) for device in range(devices)]
 
     # --- slots -----------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ from shoal.train.gathering import nothing
 from shoal.train.member import Member, Status, Work, select
 
 SPLIT, COPIED = PartitionSpec(DEVICES), PartitionSpec()
+TOGETHER = 8
+"""Members of a core that a batched pool runs together on CPUs."""
+
 LAYOUTS = ("batched", "sequential", "divided")
 
 COMPILED: Counter[str] = Counter()
@@ -79,6 +82,30 @@ def over_members(function: Callable[..., Any], layout: str, slots: int) -> Calla
     return together if layout == "batched" and slots > 1 else one_by_one
 
 
+def in_groups(run: Callable[..., Any], slots: int, group: int) -> Callable[..., Any]:
+    """A function of (recipes, members, steps, *common) for ``group`` members as one for ``slots``.
+
+    Groups run one after another; one in which no member trains gets no steps.
+    """
+
+    def some(pair: tuple[Recipe, Member], steps: Array, *common: Any) -> Any:
+        trains = jnp.any(pair[1].status == Status.RUNNING)
+        return run(*pair, jnp.where(trains, steps, 0), *common)
+
+    def every(recipes: Recipe, members: Member, *common: Any) -> Any:
+        groups = jax.tree.map(lambda a: a.reshape(-1, group, *a.shape[1:]), (recipes, members))
+        found = lax.map(lambda pair: some(pair, *common), groups)
+        return jax.tree.map(lambda a: a.reshape(slots, *a.shape[2:]), found)
+
+    return run if group == slots else every
+
+
+def group_size(slots: int, most: int) -> int:
+    """How many of ``slots`` run together: at most ``most``, in equal groups that are not tiny."""
+    even = max(n for n in range(1, min(slots, most) + 1) if slots % n == 0)
+    return even if 2 * even >= most else slots
+
+
 def _start(recipe: Recipe, work: Work) -> Member:
     return members_.start(recipe, work)._replace(seen=nothing(recipe, work))
 
@@ -105,6 +132,7 @@ def _chunk(
     counts: Array,
     plan: Plan,
     slots: int,
+    group: int,
 ) -> tuple[Member, dict[str, Array]]:
     """Up to ``epochs`` epochs; stops early when no member on this device trains any more.
 
@@ -119,7 +147,9 @@ def _chunk(
 
     epochs, steps, looks = counts[0], counts[1], counts[2:]
 
-    def one(recipe: Recipe, member: Member, order: Array, look: Array) -> tuple[Member, Tree]:
+    def one(
+        recipe: Recipe, member: Member, steps: Array, order: Array, look: Array
+    ) -> tuple[Member, Tree]:
         together = plan.layout == "batched" and slots > 1
         run = partial(run_epoch, work=plan.work, together=together)
         span = Span(steps, jnp.int32(0), look)
@@ -134,7 +164,9 @@ def _chunk(
         )
 
     # Inlined, but traced once, though it is asked for its shapes before it is used.
-    every = jax.jit(over_members(one, plan.layout, slots), inline=True)
+    size = group if plan.layout == "batched" else slots
+    run = jax.jit(over_members(one, plan.layout, size), inline=True)
+    every = jax.jit(in_groups(run, slots, size), inline=True)
 
     def going(carry: tuple[Array, Member, Tree]) -> Array:
         e, now, _ = carry
@@ -142,11 +174,11 @@ def _chunk(
 
     def body(carry: tuple[Array, Member, Tree]) -> tuple[Array, Member, Tree]:
         e, now, log = carry
-        now, info = every(recipes, now, orders[e], looks[e])
+        now, info = every(recipes, now, steps, orders[e], looks[e])
         log = jax.tree.map(lambda column, value: column.at[:, e].set(value), log, info)
         return e + 1, now, log
 
-    shapes = jax.eval_shape(every, recipes, members, orders[0], looks[0])[1]
+    shapes = jax.eval_shape(every, recipes, members, steps, orders[0], looks[0])[1]
     log = jax.tree.map(
         lambda s: jnp.full((slots, plan.epochs, *s.shape[1:]), jnp.nan, s.dtype), shapes
     )
@@ -234,6 +266,12 @@ class Programs:
         """Members on each device."""
         return 1 if self._divided else self.plan.slots // self.mesh.devices.size
 
+    @property
+    def _group(self) -> int:
+        """Members that run together on a device."""
+        cpu = self.mesh.devices.flat[0].platform == "cpu"
+        return group_size(self._slots, TOGETHER) if cpu else self._slots
+
     def fresh(self, recipes: Recipe, members: Member, which: Array) -> Member:
         """The pool with new members in the slots where ``which``, (K,) bool, is True."""
         function, own = partial(_fresh, work=self.plan.work), self._own
@@ -268,7 +306,7 @@ class Programs:
 
     def chunk_program(self, *arguments: Any) -> Any:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
-        function = partial(_chunk, plan=self.plan, slots=self._slots)
+        function = partial(_chunk, plan=self.plan, slots=self._slots, group=self._group)
         own = self._own
         inputs = (own, own, COPIED, COPIED, COPIED, COPIED)
         return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)

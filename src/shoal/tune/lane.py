@@ -104,6 +104,7 @@ class Lane:
         self.histories: dict[int, list[Mapping[str, Numbers]]] = {}
         self.used = self.offered = self.held = self.turn = 0
         self._begun: Chunk | None = None
+        self._freed: set[int] = set()  # given up while they trained; their members train on still
 
     @property
     def busy(self) -> bool:
@@ -158,10 +159,10 @@ class Lane:
         kept = [seat for seat in self.waiting if id(seat) not in unwanted]
         self.waiting.clear()
         self.waiting.extend(kept)
-        freed = [k for k, seat in enumerate(self.seats) if id(seat) in unwanted]
-        for k in freed:
-            self.seats[k] = None
-        self.pool.clear(freed)
+        for k, seat in enumerate(self.seats):
+            if id(seat) in unwanted:
+                self.seats[k] = None
+                self._freed.add(k)
 
     @property
     def taken(self) -> list[int]:
@@ -173,16 +174,19 @@ class Lane:
         old = self.taken
         pool.take_over(self.pool, old)
         self.pool = pool
+        self._freed.clear()
         self.seats = [self.seats[k] for k in old] + [None] * (len(pool.recipes) - len(old))
         self.histories = {k: self.histories[j] for k, j in enumerate(old) if j in self.histories}
 
     def _refill(self) -> None:
-        free = [k for k, seat in enumerate(self.seats) if seat is None]
+        free = [k for k in self.pool.evenly if self.seats[k] is None]
         newcomers = {k: self.waiting.popleft() for k in free[: len(self.waiting)]}
         for k, seat in newcomers.items():
             self.seats[k] = seat
             self.histories.pop(k, None)
             seat.start_epoch = self.pool.epoch
+        self.pool.clear(self._freed - set(newcomers))
+        self._freed.clear()
         self.pool.place({k: self.group.form(seat.recipe) for k, seat in newcomers.items()})
 
     def _change(self) -> None:
