@@ -98,11 +98,39 @@ def view_of(x, y, distributions, pending=()):
 def test_the_process_tells_columns_that_matter_from_noise(rng):
     x = rng.random((60, 2))
     box = {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
-    steep = surrogate.fitted(view_of(x, np.sin(9 * x[:, 0]), box))
+    values = (np.sin(9 * x[:, 0]), rng.normal(size=60), np.sum((x - 0.4) ** 2, axis=1))
+    priors = [surrogate.Process(view_of(x, y, box), rng).prior for y in values]
+    steep, noisy, smooth = priors
     assert steep.lengths[1] > 2 * steep.lengths[0]
-    noisy = surrogate.fitted(view_of(x, rng.normal(size=60), box))
-    smooth = surrogate.fitted(view_of(x, np.sum((x - 0.4) ** 2, axis=1), box))
     assert noisy.noise >= 10 * smooth.noise
+
+
+def test_the_process_is_that_of_the_textbook(rng):
+    """Means and deviations of the candidates beside scikit-learn's process, points pending too."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern
+
+    x, box = rng.random((50, 2)), {"a": FloatDistribution(0, 1), "b": FloatDistribution(0, 1)}
+    y = np.sin(5 * x[:, 0]) + x[:, 1]
+    process = surrogate.Process(view_of(x, y, box), rng)
+    prior, pending = process.prior, rng.random((6, 2))
+    kernel = Matern(prior.lengths, nu=2.5)
+    peer = GaussianProcessRegressor(kernel, alpha=prior.noise + 1e-8, optimizer=None)
+    z = surrogate._scores(y)
+    means = peer.fit(x, z - z.mean()).predict(process.points)
+    np.testing.assert_allclose(process._means, means, atol=1e-8)
+    for some in (pending[:0], pending[:2], pending):
+        rows = np.concatenate([x, some])
+        deviations = peer.fit(rows, np.zeros(len(rows))).predict(process.points, return_std=True)[1]
+        np.testing.assert_allclose(np.sqrt(process._left(some)), deviations, atol=1e-7)
+
+
+def test_the_process_stands_on_the_best_and_on_points_of_all_times(rng):
+    y = rng.random(2000)
+    kept = surrogate._kept(y)
+    assert len(kept) == surrogate.STANDS_ON
+    assert set(np.argsort(y)[:100]) <= set(kept)
+    assert all(((kept >= a) & (kept < a + 250)).sum() >= 20 for a in range(0, 2000, 250))
 
 
 def test_the_hopeful_point_is_near_the_minimum_and_a_batch_is_spread(rng):
@@ -113,9 +141,9 @@ def test_the_hopeful_point_is_near_the_minimum_and_a_batch_is_spread(rng):
         "b": FloatDistribution(0, 1),
         "c": CategoricalDistribution(["x", "y", "z"]),
     }
-    asked = []
+    process, asked = surrogate.Process(view_of(x, y, box), rng), []
     for _ in range(8):
-        asked.append(surrogate.hopeful(view_of(x, y, box, asked), rng))
+        asked.append(process.hopeful(view_of(x, y, box, asked), rng))
     points = np.array(asked)
     close = np.abs(points[:, :2] - 0.3).max(axis=1) < 0.3
     assert ((points[:, 2] == 1) & close).sum() >= 4

@@ -17,7 +17,7 @@ from shoal.tune.samplers.base import PointSampler, Proposal
 from shoal.tune.samplers.history import View
 from shoal.tune.samplers.lipo import designed, starting
 from shoal.tune.samplers.space import Floats
-from shoal.tune.samplers.surrogate import Process, fitted, hopeful
+from shoal.tune.samplers.surrogate import Process
 
 LOCAL = 0.5
 """Share of local steps with categories."""
@@ -29,7 +29,7 @@ class Auto(PointSampler):
     """The default sampler: nothing to set."""
 
     _kept: tuple[tuple[object, ...], Process] | None = None
-    """The last process and what it was fitted to; only saves time."""
+    """The last process and the history that it stands on; only saves time."""
 
     def propose(self, view: View, rng: np.random.Generator) -> Proposal:
         """The next point: of the design, a local step, or what the global model hopes most of."""
@@ -52,8 +52,8 @@ class Auto(PointSampler):
     def _hopeful(self, view: View, rng: np.random.Generator) -> Floats:
         key = (view.space.key, view.x.tobytes(), view.y.tobytes())
         if self._kept is None or self._kept[0] != key:
-            self._kept = (key, fitted(view))
-        return hopeful(view, rng, self._kept[1])
+            self._kept = (key, Process(view, np.random.default_rng([self.seed, len(view.y)])))
+        return self._kept[1].hopeful(view, rng)
 
     def _local(self, view: View, run: local.Run, rng: np.random.Generator, mixed: bool) -> bool:
         """Whether a local step may come now."""

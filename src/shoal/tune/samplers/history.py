@@ -73,13 +73,13 @@ class History:
         kept = self._refreshed(study)
         rows = kept.rows(space)
         running = [
-            t
+            (t, point)
             for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if t.number != number and kept.knows(t, space)
+            if t.number != number and (point := kept.point(t, space)) is not None
         ]
-        waiting = np.array([kept.point(t, space) for t in running]).reshape(-1, space.size)
+        waiting = np.array([point for _, point in running]).reshape(-1, space.size)
         filled, measured = _filled(rows.values, rows.real)
-        told = [_note(t, space) for t in running]
+        told = [_note(t, space) for t, _ in running]
         return View(
             space, number, rows.x, filled, measured, rows.numbers, rows.notes, waiting, told
         )
@@ -100,7 +100,7 @@ class _Kept:
         self.distributions: dict[str, BaseDistribution | None] = {}
         self._seen: set[int] = set()
         self._rows: dict[object, _Rows] = {}
-        self._points: dict[tuple[object, int], Floats] = {}
+        self._points: dict[object, dict[int, Floats]] = {}
 
     def refresh(self, study: Study) -> None:
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -110,6 +110,7 @@ class _Kept:
         new = [t for t in finished if t.number not in self._seen]
         for trial in new:
             self._seen.add(trial.number)
+            self.trials.append(trial)
             if trial.state == TrialState.FAIL:
                 continue
             self.patterns[frozenset(trial.params)] = None
@@ -117,7 +118,6 @@ class _Kept:
                 known = self.distributions.setdefault(name, found)
                 if known != found:
                     self.distributions[name] = None
-        self.trials = finished
 
     def groups(self) -> list[dict[str, BaseDistribution]]:
         together: dict[tuple[bool, ...], dict[str, BaseDistribution]] = {}
@@ -127,29 +127,32 @@ class _Kept:
                 together.setdefault(where, {})[name] = distribution
         return list(together.values())
 
-    def knows(self, trial: FrozenTrial, space: Space) -> bool:
-        return all(trial.distributions.get(c.name) == c.distribution for c in space.columns)
-
-    def point(self, trial: FrozenTrial, space: Space) -> Floats:
-        """The point of a trial that has all values of the space; they do not change any more."""
-        at = (space.key, trial.number)
-        if at not in self._points:
-            self._points[at] = space.encode(trial.params)
-        return self._points[at]
+    def point(self, trial: FrozenTrial, space: Space) -> Floats | None:
+        """The point of a trial; None while it has not all values of the space."""
+        points = self._points.setdefault(space.key, {})
+        if trial.number not in points:
+            has = trial.distributions
+            if not all(has.get(c.name) == c.distribution for c in space.columns):
+                return None
+            points[trial.number] = space.encode(trial.params)  # these do not change any more
+        return points[trial.number]
 
     def rows(self, space: Space) -> "_Rows":
         """Rows in the order of the trials, not in that in which they finished."""
-        rows = self._rows.get(space.key)
-        if rows is None or rows.seen != len(self.trials):
-            known = [t for t in self.trials if self.knows(t, space)]
-            worth = [_value(t, self.sign) for t in known]
-            rows = self._rows[space.key] = _Rows(
-                len(self.trials),
-                np.array([self.point(t, space) for t in known]).reshape(-1, space.size),
-                np.array([w[0] for w in worth], dtype=float),
-                np.array([w[1] for w in worth], dtype=bool),
-                np.array([t.number for t in known], dtype=np.int64),
-                tuple(_note(t, space) for t in known),
+        rows = self._rows.get(space.key, _Rows.none(space))
+        if rows.seen != len(self.trials):
+            new = self.trials[rows.seen :]
+            found = [(t, point) for t in new if (point := self.point(t, space)) is not None]
+            worth = [_value(t, self.sign) for t, _ in found]
+            rows = self._rows[space.key] = rows.joined(
+                _Rows(
+                    len(new),
+                    np.array([point for _, point in found]).reshape(-1, space.size),
+                    np.array([w[0] for w in worth], dtype=float),
+                    np.array([w[1] for w in worth], dtype=bool),
+                    np.array([t.number for t, _ in found], dtype=np.int64),
+                    tuple(_note(t, space) for t, _ in found),
+                )
             )
         return rows
 
@@ -163,6 +166,26 @@ class _Rows(NamedTuple):
     real: np.ndarray[Any, np.dtype[np.bool_]]
     numbers: np.ndarray[Any, np.dtype[np.int64]]
     notes: tuple[Note | None, ...]
+
+    @classmethod
+    def none(cls, space: Space) -> "_Rows":
+        """No trials."""
+        empty = np.empty(0)
+        return cls(0, np.empty((0, space.size)), empty, empty.astype(bool), empty.astype(int), ())
+
+    def joined(self, other: "_Rows") -> "_Rows":
+        """These and others, by the numbers of their trials."""
+        numbers = np.concatenate([self.numbers, other.numbers])
+        order = np.argsort(numbers)
+        notes = (*self.notes, *other.notes)
+        return _Rows(
+            self.seen + other.seen,
+            np.concatenate([self.x, other.x])[order],
+            np.concatenate([self.values, other.values])[order],
+            np.concatenate([self.real, other.real])[order],
+            numbers[order],
+            tuple(notes[k] for k in order),
+        )
 
 
 def _note(trial: FrozenTrial, space: Space) -> Note | None:
