@@ -20,21 +20,21 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import ndtri
 
 from shoal.tune.samplers.history import View
-from shoal.tune.samplers.space import Floats
+from shoal.tune.samplers.space import Floats, Space
 
-STANDS_ON = 300
+STANDS_ON = 150
 """The model stands on at most so many points: a third the best, the others evenly of all."""
-FITTED_ON = 128
-"""Lengths and noise are fitted on at most so many of the first points,"""
+FITTED_ON, FEW = 96, 16
+"""Lengths and noise are fitted on at most so many of the first trials, and at least on so many,"""
 REFIT = 1.25
-"""and again when there are so many times as many points as then."""
+"""and again when there are so many times as many trials as then."""
 LENGTHS = (0.2, 0.4, 0.8, 1.6)
 """Lengths for all columns that are tried, times √D."""
 STRETCHES = (3.0,)
 """Factors that are then tried for the length of each column alone."""
 NOISES = (1e-4, 1e-2, 0.1, 0.5)
 """Variances of noise that are tried; the scores have variance 1."""
-CANDIDATES = 768
+CANDIDATES = 512
 AROUND = 5
 """Half of the candidates are uniform, half around so many points of the lowest mean."""
 CHANGES = 0.2
@@ -59,17 +59,19 @@ class Process:
     """
 
     def __init__(self, view: View, rng: np.random.Generator) -> None:
-        z = _scores(view.y)
-        kept = _kept(view.y)
-        self._choice = view.space.choice
-        self._x, z = view.x[kept], z[kept] - z[kept].mean()
-        self.prior = _fitted(view.x, view.y, self._choice)
-        covariance = _covariance(self._x, self._x, self.prior.lengths, self._choice)
-        self._factor = _factor(covariance, self.prior.noise)
-        weights = cho_solve((self._factor, True), z)
-        self.points = _candidates(view, self._x, covariance @ weights, rng)
-        across = _covariance(self._x, self.points, self.prior.lengths, self._choice)
-        self._means = weights @ across
+        z, kept = _scores(view.y), _kept(view.y)
+        z, self.prior = z[kept] - z[kept].mean(), _fitted(view)
+        self._options = _options(view.space)
+        self._x = self._placed(view.x[kept])
+        covariance = _covariance(self._x, self._x)
+        factor = _factor(covariance, self.prior.noise)
+        weights = cho_solve((factor, True), z, check_finite=False)
+        self.points = _candidates(view, view.x[kept], covariance @ weights, rng)
+        # To compare candidates single precision is enough, and twice as fast.
+        self._factor, self._x = factor.astype(np.float32), self._x.astype(np.float32)
+        self._places = self._placed(self.points).astype(np.float32)
+        across = _covariance(self._x, self._places)
+        self._means = weights.astype(np.float32) @ across
         self._reach = self._solved(across)
         self._variances = 1.0 - (self._reach * self._reach).sum(axis=0)
         self._known: dict[bytes, _Pending] = {}
@@ -80,9 +82,9 @@ class Process:
         bound = self._means - kappa * np.sqrt(np.maximum(self._left(view.pending), 1e-12))
         for point in view.pending:
             bound[self._known[point.tobytes()].same] = np.inf
-        columns = np.flatnonzero(self._choice)
+        columns = np.flatnonzero(view.space.choice)
         if len(columns) and rng.random() < EVEN:
-            k = rng.choice(columns)
+            k = int(rng.choice(columns))
             option = view.space.spread(rng.random(view.space.size))[k]
             other = self.points[:, k] != option
             bound = np.where(other, np.inf, bound) if not other.all() else bound
@@ -92,23 +94,29 @@ class Process:
         """The variances of the candidates when the pending points (p, D) are measured; (m,)."""
         if not len(pending):
             return self._variances
-        for point in pending:
-            if point.tobytes() not in self._known:
-                self._known[point.tobytes()] = self._seen(point)
+        self._look(np.array([p for p in pending if p.tobytes() not in self._known]))
         known = [self._known[point.tobytes()] for point in pending]
         reach = np.array([one.reach for one in known])
-        among = _covariance(pending, pending, self.prior.lengths, self._choice)
-        factor = _factor(among - reach @ reach.T, self.prior.noise)
+        places = self._placed(pending)
+        among = _covariance(places, places) - reach @ reach.T
+        factor = _factor(among, self.prior.noise).astype(np.float32)
         rows = np.array([one.row for one in known])
         taken = solve_triangular(factor, rows, lower=True, check_finite=False)
-        return np.asarray(self._variances - (taken * taken).sum(axis=0))
+        return np.asarray(self._variances - np.einsum("pm,pm->m", taken, taken))
 
-    def _seen(self, point: Floats) -> "_Pending":
-        lengths = self.prior.lengths
-        half = self._solved(_covariance(self._x, point[None], lengths, self._choice))[:, 0]
-        prior = _covariance(point[None], self.points, lengths, self._choice)[0]
-        same = np.flatnonzero(np.abs(self.points - point).max(axis=1) < SAME)
-        return _Pending(half, prior - half @ self._reach, same)
+    def _look(self, points: Floats) -> None:
+        """Keep what is asked about pending points (p, D) again and again."""
+        if not len(points):
+            return
+        places = self._placed(points).astype(np.float32)
+        reach = self._solved(_covariance(self._x, places)).T
+        rows = _covariance(places, self._places) - reach @ self._reach
+        for point, one, row in zip(points, reach, rows, strict=True):
+            same = np.flatnonzero(np.abs(self.points - point).max(axis=1) < SAME)
+            self._known[point.tobytes()] = _Pending(one, row, same)
+
+    def _placed(self, points: Floats) -> Floats:
+        return _placed(points, self.prior.lengths, self._options)
 
     def _solved(self, right: Floats) -> Floats:
         found: Floats = solve_triangular(self._factor, right, lower=True, check_finite=False)
@@ -147,25 +155,27 @@ def _kept(y: Floats) -> Any:
     return np.sort(np.concatenate([best, rest[places]]))
 
 
-def _fitted(x: Floats, y: Floats, choice: Any) -> Prior:
+def _fitted(view: View) -> Prior:
     """The lengths and the noise of greatest likelihood among a few.
 
-    They change little from one point to the next; so they are those of the first points, as many as
-    the last power of ``REFIT``.
+    They change little from one point to the next; so they are those of the first trials, up to a
+    power of ``REFIT`` some way before the latest, where nearly all have finished.
     """
-    count = int(REFIT ** math.floor(math.log(len(y), REFIT) + 1e-9))
+    last = REFIT ** math.floor(math.log(max(view.number, 1), REFIT) - 1)
+    count = max(int((view.numbers < last).sum()), min(FEW, len(view.y)))
     rows = np.unique(np.linspace(0, count - 1, min(count, FITTED_ON)).astype(int))
-    return _most_likely(x[rows].tobytes(), y[rows].tobytes(), x.shape[1], choice.tobytes())
+    return _most_likely(view.x[rows].tobytes(), view.y[rows].tobytes(), _options(view.space))
 
 
 @lru_cache(maxsize=8)
-def _most_likely(x_bytes: bytes, y_bytes: bytes, d: int, choice_bytes: bytes) -> Prior:
-    x, choice = np.frombuffer(x_bytes).reshape(-1, d), np.frombuffer(choice_bytes, dtype=bool)
-    z = _scores(np.frombuffer(y_bytes))
+def _most_likely(x_bytes: bytes, y_bytes: bytes, options: tuple[int, ...]) -> Prior:
+    d = len(options)
+    x, z = np.frombuffer(x_bytes).reshape(-1, d), _scores(np.frombuffer(y_bytes))
 
     def loss(prior: Prior) -> float:
         """Minus the logarithm of the likelihood, without constants."""
-        factor = _factor(_covariance(x, x, prior.lengths, choice), prior.noise)
+        places = _placed(x, prior.lengths, options)
+        factor = _factor(_covariance(places, places), prior.noise)
         half = solve_triangular(factor, z, lower=True, check_finite=False)
         return float(0.5 * half @ half + np.log(np.diag(factor)).sum())
 
@@ -186,14 +196,35 @@ def _factor(k: Floats, noise: float) -> Floats:
     return np.asarray(cholesky(k + (noise + 1e-8) * np.eye(len(k)), lower=True, check_finite=False))
 
 
-def _covariance(a: Floats, b: Floats, lengths: Floats, choice: Any) -> Floats:
-    """Matérn 5/2 between points; two categories are 1/2 apart."""
-    p, q = a[:, ~choice] / lengths[~choice], b[:, ~choice] / lengths[~choice]
-    squares = (p * p).sum(1)[:, None] + (q * q).sum(1) - 2.0 * p @ q.T
+def _placed(points: Floats, lengths: Floats, options: tuple[int, ...]) -> Floats:
+    """Points (n, D) where distances count: columns over their lengths, options 1/2 apart."""
+    choice = np.array(options) > 0
+    blocks = [points[:, ~choice] / lengths[~choice]]
     for k in np.flatnonzero(choice):
-        squares += (0.5 / lengths[k]) ** 2 * (a[:, k, None] != b[None, :, k])
-    r = np.sqrt(5.0 * np.maximum(squares, 0.0))
-    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
+        chosen = np.eye(options[k])[points[:, k].astype(int)]
+        blocks.append(chosen * (0.5 / np.sqrt(2.0) / lengths[k]))
+    return np.concatenate(blocks, axis=1)
+
+
+def _options(space: Space) -> tuple[int, ...]:
+    """How many options each column has; 0 for numbers."""
+    return tuple(column.count if column.choice else 0 for column in space.columns)
+
+
+def _covariance(p: Any, q: Any) -> Any:
+    """Matérn 5/2 between placed points, in their precision."""
+    squares = p @ (-2.0 * q.T)
+    squares += (p * p).sum(axis=1)[:, None]
+    squares += (q * q).sum(axis=1)
+    np.maximum(squares, 0.0, out=squares)
+    squares *= 5.0
+    r = np.sqrt(squares)
+    squares /= 3.0
+    squares += r
+    squares += 1.0
+    np.negative(r, out=r)
+    squares *= np.exp(r, out=r)
+    return squares
 
 
 def _candidates(view: View, x: Floats, means: Floats, rng: np.random.Generator) -> Floats:
