@@ -267,8 +267,10 @@ class Programs:
         return 1 if self._divided else self.plan.slots // self.mesh.devices.size
 
     @property
-    def _group(self) -> int:
-        """Members that run together on a device."""
+    def group(self) -> int:
+        """Slots next to each other that run together or, where none of them trains, not at all."""
+        if self.plan.layout != "batched":
+            return 1
         cpu = self.mesh.devices.flat[0].platform == "cpu"
         return group_size(self._slots, TOGETHER) if cpu else self._slots
 
@@ -306,7 +308,7 @@ class Programs:
 
     def chunk_program(self, *arguments: Any) -> Any:
         """The compiled chunk, for its memory and for calling; arguments as for ``_chunk``."""
-        function = partial(_chunk, plan=self.plan, slots=self._slots, group=self._group)
+        function = partial(_chunk, plan=self.plan, slots=self._slots, group=self.group)
         own = self._own
         inputs = (own, own, COPIED, COPIED, COPIED, COPIED)
         return self._get("chunk", lambda: self._mapped(function, inputs, (own, own), 1), *arguments)

@@ -218,7 +218,8 @@ class Executor:
     def _slots(self, group: Group, queue: int) -> int:
         """Slots of a new lane: its queue in equal rounds, or its share of all seats in flight."""
         most = MOST_SLOTS.get(self.platform, 4096)
-        share = group.share
+        # Empty slots cost nothing on CPUs, so a lane may have room for whatever is asked for.
+        share = 1.0 if self.platform == "cpu" else group.share
         wanted = max(queue, round(self.room * share))
         even = -(-wanted // -(-wanted // most))
         if share > 0.99:

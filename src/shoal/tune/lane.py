@@ -95,7 +95,7 @@ class Lane:
 
     Attributes:
         held: turns in a row for which others went before it; turn: when it began its last chunk.
-        used, offered: slot-chunks that trained, and that there were.
+        used, offered: slot-chunks that trained, and that were computed for them.
     """
 
     def __init__(self, pool: Pool, chunk: int, group: Group, waiting: deque[Seat]) -> None:
@@ -130,8 +130,9 @@ class Lane:
         try:
             self._refill()
             self._change()
-            self.offered += len(self.seats)
-            self.used += sum(seat is not None for seat in self.seats)
+            group, taken = self.pool.programs.group, self.taken
+            self.offered += group * len({k // group for k in taken})
+            self.used += len(taken)
             self._begun = self.pool.begin(self.chunk)
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             self.fail(str(error).split("\n", 1)[0])

@@ -217,7 +217,7 @@ def _once(
     room = members * min(each, max(1, (slots or MOST_AT_ONCE) // members))
     expected = None if trials is None else trials * members
     planner = plan(space, data, expected, seconds, settings)
-    chunk = _chunk(space, pruned=pruner is not None)
+    chunk = _chunk(space, pruned=pruner not in (None, "none"))
     executor = Executor(data, parts, chunk, settings, planner, room)
     for fold in range(folds) if folds else [None]:
         executor.check(default, fold)
