@@ -53,6 +53,13 @@ def test_a_file_that_grows_too_large_for_real(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_others_may_read_what_the_umask_lets_them_read(tmp_path):
+    (tmp_path / "usual").write_bytes(b"")
+    files.write_atomically(tmp_path / "ours", b"")
+    modes = {(tmp_path / name).stat().st_mode for name in ("usual", "ours")}
+    assert len(modes) == 1
+
+
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FileError, match="needs a folder that can be written"):

@@ -182,7 +182,7 @@ class Executor:
         seats = [seat for seat in lane.seats if seat is not None]
         recipe, fold = seats[0].recipe, seats[0].fold
         left = max(int(seat.recipe.epochs) - len(seat.losses) for seat in seats)
-        saved = left * lane.pool.work.steps * (len(lane.seats) - slots)
+        saved = left * lane.pool.work.steps * (lane.computed - slots)
         if saved * self.planner.step_seconds(recipe) > self.planner.costs.compilation:
             each, settings = [lane.pool.template] * slots, lane.pool.settings
             lane.move(roomy_pool(each, self.prepared(recipe, fold), settings, None))

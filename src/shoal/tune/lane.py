@@ -130,9 +130,8 @@ class Lane:
         try:
             self._refill()
             self._change()
-            group, taken = self.pool.programs.group, self.taken
-            self.offered += group * len({k // group for k in taken})
-            self.used += len(taken)
+            self.offered += self.computed
+            self.used += len(self.taken)
             self._begun = self.pool.begin(self.chunk)
         except (DeviceError, jax.errors.JaxRuntimeError) as error:
             self.fail(str(error).split("\n", 1)[0])
@@ -169,6 +168,12 @@ class Lane:
     def taken(self) -> list[int]:
         """The slots that hold a seat."""
         return [k for k, seat in enumerate(self.seats) if seat is not None]
+
+    @property
+    def computed(self) -> int:
+        """Slots that the next chunk computes: those of groups that hold a seat."""
+        group = self.pool.programs.group
+        return group * len({k // group for k in self.taken})
 
     def move(self, pool: Pool) -> None:
         """Go on in another pool of the same program's signature, with as many slots as it has."""
