@@ -9,6 +9,7 @@ flight, others of its batch measure directions.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,9 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
     s = _displacements(view.x, c, view.space.choice, run.radius)
     d = view.space.size
     y = view.y - view.y[centre]
-    model, metric, scale = _fitted(s, y, view.real, free)
+    model, metric, scale = _fitted_once(
+        s.shape, s.tobytes(), y.tobytes(), view.real.tobytes(), free.tobytes()
+    )
     low = np.where(free, -c / run.radius, 0.0)
     high = np.where(free, (1.0 - c) / run.radius, 0.0)
     note = {"since": run.since, "radius": run.radius, "generation": run.generation}
@@ -160,6 +163,15 @@ def step(view: View, run: Run, rng: np.random.Generator) -> tuple[Floats, dict[s
     ends = [np.clip(direction, low, high), np.clip(-direction, low, high)]
     end = min(ends, key=lambda e: float(model(e)) - np.linalg.norm(metric @ e))
     return c + run.radius * end, {**note, "step": "geometry"}
+
+
+@lru_cache(maxsize=2)
+def _fitted_once(
+    shape: tuple[int, int], s: bytes, y: bytes, real: bytes, free: bytes
+) -> tuple[Quadratic, Floats, float]:
+    """``_fitted`` of the bytes of its arrays: of the trials of a batch only one has to compute."""
+    flags = (np.frombuffer(one, dtype=bool) for one in (real, free))
+    return _fitted(np.frombuffer(s).reshape(shape), np.frombuffer(y), *flags)
 
 
 def _fitted(s: Floats, y: Floats, real: Any, free: Any) -> tuple[Quadratic, Floats, float]:

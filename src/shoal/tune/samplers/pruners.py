@@ -1,6 +1,7 @@
 """Pruners by name: which trials to stop early. All are Optuna's but the median of a pool."""
 
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,11 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from shoal.errors import RecipeError, did_you_mean
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class PoolMedianPruner(BasePruner):
@@ -40,19 +43,42 @@ class PoolMedianPruner(BasePruner):
             if value < 0:
                 raise ValueError(f"{name} is 0 or more")
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
+        self._finished: weakref.WeakKeyDictionary[Study, _Reports] = weakref.WeakKeyDictionary()
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop a trial after its last report."""
         step = trial.last_step
         if step is None or step < self.n_warmup_steps:
             return False
-        trials = study.get_trials(deepcopy=False)
-        reached = [t.intermediate_values[step] for t in trials if step in t.intermediate_values]
+        finished = self._finished.setdefault(study, _Reports())
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        reached = finished.at(step, study) + [
+            t.intermediate_values[step] for t in running if step in t.intermediate_values
+        ]
         own = list(trial.intermediate_values.values())
         if len(reached) < self.n_startup_trials or np.isnan(own).all():
             return len(reached) >= self.n_startup_trials
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         return bool(np.nanmin(sign * np.array(own)) > np.nanmedian(sign * np.array(reached)))
+
+
+class _Reports:
+    """What finished trials reported, by step; they report no more, so each is read once."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._values: dict[int, list[float]] = {}
+
+    def at(self, step: int, study: Study) -> list[float]:
+        """The values of finished trials at a step."""
+        finished = study.get_trials(deepcopy=False, states=FINISHED)
+        if len(finished) > len(self._seen):
+            for trial in finished:
+                if trial.number not in self._seen:
+                    self._seen.add(trial.number)
+                    for at, value in trial.intermediate_values.items():
+                        self._values.setdefault(at, []).append(value)
+        return self._values.get(step, [])
 
 
 def _patient(patience: int = 5, **options: Any) -> BasePruner:
