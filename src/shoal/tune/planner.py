@@ -61,8 +61,8 @@ class Costs(NamedTuple):
     activation: float
 
 
-CPU = Costs(1.3, 1.5e-5, 5e-9, 1.2e-10, 5e-10)
-"""Fitted to pools of 64 networks 64-w-32-10 with dropout and Adam, w from 8 to 256, on 2 cores."""
+CPU = Costs(1.5, 5e-6, 1e-9, 5e-11, 2.5e-10)
+"""Fitted to pools of 64 networks 64-w-32-10 with dropout and Adam, w from 16 to 256, on 2 cores."""
 
 GPU = Costs(3.0, 1e-7, 2e-11, 1e-12, 1e-12)
 """By the bandwidth of memory and the speed of products of a large GPU; compiling counts most."""
