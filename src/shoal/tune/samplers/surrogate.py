@@ -34,7 +34,7 @@ STRETCHES = (3.0,)
 """Factors that are then tried for the length of each column alone."""
 NOISES = (1e-4, 1e-2, 0.1, 0.5)
 """Variances of noise that are tried; the scores have variance 1."""
-CANDIDATES = 512
+CANDIDATES = 1024
 AROUND = 5
 """Half of the candidates are uniform, half around so many points of the lowest mean."""
 CHANGES = 0.2
