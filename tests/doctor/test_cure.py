@@ -152,6 +152,14 @@ def test_rows_with_nan_do_not_judge_but_train():
     assert np.isfinite(held).all()
 
 
+def test_a_training_with_nan_among_its_rows_is_cured():
+    data = rings()
+    data.inputs[SPLIT.parts(data).train[3], 1] = np.nan
+    found = sh.cure(recipe(sh.Dense(16), sh.ReLU(), sh.Dense(3)), data, seeds=2, show=False)
+    assert found.names == ("drop_nan_rows",)
+    assert len(found.cured_data) == len(data) - 1
+
+
 # --- the arena: forks train as fit does ----------------------------------------------------------
 
 RAW = sh.Preparation(inputs="none", split=SPLIT)

@@ -16,6 +16,7 @@ import numpy as np
 
 from shoal.arrays import Numbers, Tree
 from shoal.data.dataset import Data
+from shoal.data.fromarrays import check_finite
 from shoal.data.preparation import Prepared
 from shoal.doctor.common import common
 from shoal.metrics import Metric
@@ -122,7 +123,10 @@ class Arena:
         Raises:
             DataError, ShapeError, RecipeError: it cannot.
         """
-        plan_work(self.common(recipe), self.prepared(recipe, data))
+        prepared = self.prepared(recipe, data)
+        plan_work(self.common(recipe), prepared)
+        if isinstance(data.inputs, np.ndarray) and data.inputs.dtype.kind == "f":
+            check_finite(data.inputs[prepared.parts.train], f"the training rows of {data.name}")
 
     def common(self, recipe: Recipe) -> Recipe:
         """The common form of a recipe."""

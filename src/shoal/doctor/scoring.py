@@ -19,6 +19,7 @@ from shoal.data.dataset import MULTILABEL, REGRESSION
 from shoal.data.preparation import Prepared
 from shoal.doctor.baselines import baselines
 from shoal.doctor.rows import Rows, rows_of
+from shoal.errors import DataError
 from shoal.metrics import R2, Accuracy, LogLoss, Metric
 from shoal.recipe import Recipe
 
@@ -89,8 +90,11 @@ def floor(prepared: Prepared) -> float:
 
 
 def simple_quality(prepared: Prepared) -> float:
-    """Accuracy or R² on validation of the best simple model; NaN for none."""
-    rows = rows_of(prepared)
+    """Accuracy or R² on validation of the best simple model; NaN where no such model can be."""
+    try:
+        rows = rows_of(prepared)
+    except DataError:  # rows with NaN, which a remedy will leave out
+        return float("nan")
     best = baselines(rows).best
     if best is None or not len(rows.t_validation):
         return float("nan")
