@@ -8,6 +8,7 @@ import shoal as sh
 from shoal.arrays import flatten
 from shoal.errors import DeviceError, RecipeError
 from shoal.train.pool import Pool
+from shoal.train.programs import group_size
 from shoal.train.settings import Settings
 
 from contracts.tables import LAYERS, LOSSES, OPTIMISERS, SCHEDULES, data_for
@@ -256,6 +257,30 @@ def test_members_spread_over_all_devices(small):
     one_device = make(recipes, small, devices=jax.devices()[:1])
     one_device.place(dict(enumerate(recipes)))
     np.testing.assert_allclose(losses(one_device, 5), losses(pool, 5), rtol=1e-5)
+
+
+def test_groups_without_members_change_no_bit_of_the_others(small):
+    """Two devices with 16 slots each, in groups of 8, of which two hold members and two none."""
+    recipes = variants(recipe(), 32)
+    full, sparse = (make(recipes, small) for _ in range(2))
+    assert full.programs.group == 8
+    full.place(dict(enumerate(recipes)))
+    chosen = [1, 7, *range(24, 32)]
+    sparse.place({k: recipes[k] for k in chosen})
+    a, b = losses(full, 5), losses(sparse, 5)
+    np.testing.assert_array_equal(a[:, chosen], b[:, chosen])
+    np.testing.assert_array_equal(np.isnan(b[0, :, 0]), ~np.isin(np.arange(32), chosen))
+    for k in (7, 24):
+        alone = make([recipes[k]], small)
+        alone.place({0: recipes[k]})
+        np.testing.assert_allclose(b[:, k], losses(alone, 5)[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 7, 8, 9, 12, 13, 16, 24, 31, 64])
+def test_groups_are_equal_and_not_tiny(slots):
+    size = group_size(slots, 8)
+    assert slots % size == 0
+    assert 4 <= size <= 8 or size == slots
 
 
 @pytest.mark.parametrize("layout", ["batched", "sequential"])

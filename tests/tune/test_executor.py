@@ -1,6 +1,7 @@
 """The executor: trials equal their recipes alone, one compilation, repeatable, failures alone."""
 
 import functools
+from collections import deque
 
 import numpy as np
 import optuna
@@ -9,11 +10,15 @@ from optuna.trial import TrialState
 
 import shoal as sh
 from shoal.errors import DataError, DeviceError, RecipeError
+from shoal.train.pool import Pool
+from shoal.train.settings import Settings
 from shoal.tune import executor as executors
 from shoal.tune import planner as planners
 from shoal.tune import tuning
 from shoal.tune.account import account
+from shoal.tune.lane import Lane
 from shoal.tune.pictures import drawable
+from shoal.tune.planner import Group
 from shoal.tune.states import begun, tally
 
 QUIET = {"show": False, "fresh": 2, "slots": 8}  # so that most tests share one program
@@ -87,6 +92,17 @@ def test_the_last_seats_move_to_a_smaller_pool(small, monkeypatch):
     for number in (0, 1, 5):
         trial = trials(study)[number]
         assert alone(study, number, small)[-1] == pytest.approx(trial.value, rel=1e-3)
+
+
+def test_only_groups_with_a_seat_are_computed(small):
+    """32 slots on two devices, in groups of 8."""
+    recipe = space().edit({"net.layers[2].rate": 0.1, "optimiser.learning_rate": 0.01})
+    pool = Pool(recipe, recipe.prepare(small), 32, Settings())
+    lane = Lane(pool, 2, Group(None), deque())
+    assert lane.computed == 0
+    for slot in (1, 6, 30):
+        lane.seats[slot] = object()
+    assert lane.computed == 16
 
 
 def test_the_value_is_that_of_the_weights_that_the_recipe_keeps(small):

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import pickle
 import warnings
 
 import numpy as np
@@ -110,6 +111,27 @@ def test_a_new_sampler_goes_on_exactly_where_the_old_one_was(sampler_, space):
         parts.sampler = sampler_()
         searched(parts, 4, space, 2)
     assert points(whole) == points(parts)
+
+
+def test_a_sampler_kept_in_a_file_goes_on_where_it_was(sampler_):
+    study = searched(optuna.create_study(sampler=sampler_()), 12, SPACE)
+    copy = pickle.loads(pickle.dumps(study.sampler))
+    assert isinstance(copy, type(study.sampler))
+    other = optuna.create_study(sampler=copy)
+    other.add_trials(study.trials)
+    assert other.ask(SPACE).params == study.ask(SPACE).params
+
+
+@pytest.mark.parametrize("space", [NUMBERS, SPACE], ids=["numbers", "mixed"])
+def test_a_new_sampler_asks_in_the_middle_of_a_batch_as_the_old_one(sampler_, space):
+    """At every place of the batch: nothing may depend on which of its trials came first."""
+    for before in (15, 40):
+        study = searched(optuna.create_study(sampler=sampler_()), before, space, 2)
+        twin = optuna.create_study(sampler=sampler_())
+        twin.add_trials(study.trials)
+        for _ in range(16):
+            twin.sampler = sampler_()
+            assert study.ask(space).params == twin.ask(space).params
 
 
 @pytest.mark.parametrize("space", [NUMBERS, SPACE], ids=["numbers", "mixed"])

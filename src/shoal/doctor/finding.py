@@ -8,8 +8,6 @@ goes first.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shoal.doctor.words import plain
-
 GROUPS = ("data", "head", "rate", "init", "architecture", "regularisation", "budget")
 """Groups of causes, upstream first: data; head and loss; learning rate and optimiser; initial
 weights; architecture; regularisation; epochs and batches."""
@@ -22,7 +20,7 @@ class Finding:
     Attributes:
         rule: its id in the table of rules.
         group: one of ``GROUPS``.
-        sentence: the evidence, with its numbers, as a sentence; powers of ten written out.
+        sentence: the evidence, with its numbers, as a sentence.
         where: the layer, column or field of the recipe that it is about; "" for the whole.
         epoch: at which it was seen, counted from 1; 0 before training.
         value, threshold: what was measured, and from where on it counts.
@@ -43,9 +41,6 @@ class Finding:
     hint: bool
     source: str
     remedies: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sentence", plain(self.sentence))
 
     def __str__(self) -> str:
         place = f" in {self.where}" if self.where else ""

@@ -165,14 +165,14 @@ class Pool:
         stacked: Recipe = self.programs.put(tree, members=True)
         return stacked
 
+    # --- slots -----------------------------------------------------------------------------------
+
     @property
     def evenly(self) -> list[int]:
         """All slots, those of the devices in turn: to fill the pool with even loads."""
         devices = self.mesh.devices.size
         on_each = len(self.recipes) // devices
         return [first + on_each * device for first in range(on_each) for device in range(devices)]
-
-    # --- slots -----------------------------------------------------------------------------------
 
     @property
     def statuses(self) -> Numbers:

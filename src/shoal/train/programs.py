@@ -9,9 +9,11 @@
 One member function serves every layout. K members on D devices: each device takes K/D of them and
 runs them
 
-    batched      together, by ``vmap``: products of K/D networks become one batched product
-    sequential   one after another within an epoch, by ``lax.map``; a member that has stopped
-                 costs nothing
+    batched      together, by ``vmap``: products of several networks become one batched product; on
+                 CPUs in groups of at most ``TOGETHER``, whose weights fit into a core's cache
+    sequential   one after another within an epoch, by ``lax.map``: groups of one
+
+A group in which no member trains costs nothing but a look at the validation rows.
 
 A single member can also have its batches
 
@@ -140,6 +142,7 @@ def _chunk(
         orders: (E, S, B) rows of each batch of each epoch.
         counts: (2 + E,) int32: how many of the E epochs to run, and of each epoch's S steps; then
             at which step of each epoch signals begin to be gathered, S for none.
+        group: how many of the slots run together.
 
     Returns:
         the members, and their Info: (K, E, ...) arrays, NaN for epochs not run.
@@ -150,23 +153,14 @@ def _chunk(
     def one(
         recipe: Recipe, member: Member, steps: Array, order: Array, look: Array
     ) -> tuple[Member, Tree]:
-        together = plan.layout == "batched" and slots > 1
-        run = partial(run_epoch, work=plan.work, together=together)
         span = Span(steps, jnp.int32(0), look)
-        if together or slots == 1:
-            return run(recipe, member, data, validation, order, span)
-        # One after another, a member that has stopped is skipped.
-        return lax.cond(
-            member.status == Status.RUNNING,
-            lambda m: run(recipe, m, data, validation, order, span),
-            lambda m: end_epoch(recipe, m, validation, plan.work),
-            member,
+        return run_epoch(
+            recipe, member, data, validation, order, span, plan.work, together=group > 1
         )
 
     # Inlined, but traced once, though it is asked for its shapes before it is used.
-    size = group if plan.layout == "batched" else slots
-    run = jax.jit(over_members(one, plan.layout, size), inline=True)
-    every = jax.jit(in_groups(run, slots, size), inline=True)
+    run = jax.jit(over_members(one, plan.layout, group), inline=True)
+    every = jax.jit(in_groups(run, slots, group), inline=True)
 
     def going(carry: tuple[Array, Member, Tree]) -> Array:
         e, now, _ = carry

@@ -1,8 +1,9 @@
 """Executor: seats of any signature in training, a lane for each group of signatures and fold.
 
-Which signatures share a lane is the planner's business. A lane is made when its first seat comes,
-with as many slots as it then has seats or as the planner promises it; its program is compiled once
-and the lane stays. Lanes with work train in turn, a chunk each; those with many empty slots less
+Which signatures share a lane is the planner's business. A lane is made when its first seat comes.
+On CPUs, whose pools skip empty groups of slots, it has room for all seats in flight; elsewhere for
+those that it then has or that the planner promises it. Its program is compiled once and it stays.
+Lanes with work train in turn, a chunk each; those with many empty slots less
 often. When no more seats come and few are left, they move to a smaller pool.
 
 Where the devices are not the processor itself, chunks of two lanes are with them at a time: while
@@ -49,8 +50,8 @@ class Executor:
         chunk: epochs between two refills.
         settings: of the pools; None to choose.
         planner: says which recipes share a lane.
-        room: seats in flight, over all lanes, that make the size of a lane by its share; 0 to
-            make it from its queue alone.
+        room: seats in flight, over all lanes: the size of a lane, or by its share, see above; 0
+            to make it from its queue alone.
         overlap: whether the host works while the devices train; None for all but CPUs.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from shoal.doctor.evidence import Evidence
-from shoal.doctor.rules.of_rate import learning_on, travel, underfits
+from shoal.doctor.rules.of_rate import falling, learning_on, travel, underfits
 from shoal.doctor.rules.rule import Measured, Rule
 
 DROPPING = ("Dropout", "SpatialDropout")
@@ -79,8 +79,7 @@ def too_few_epochs(e: Evidence) -> Measured | None:
     """Epochs that were trained, where the loss still fell."""
     if not e.curves.epochs or not learning_on(e) or not e.curves.finite:
         return None
-    falling = e.curves.fall(e.curves.train) > 0.02
-    words = {"travel": travel(e), "still": ", and its loss was still falling" * falling}
+    words = {"travel": travel(e), "still": ", and its loss was still falling" * falling(e)}
     return Measured(float(e.curves.epochs), "epochs", words=words)
 
 

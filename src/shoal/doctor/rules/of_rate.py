@@ -46,7 +46,12 @@ def underfits(e: Evidence, share: float = 0.05) -> bool:
 
 def learning_on(e: Evidence) -> bool:
     """Whether the training loss still falls at the end, or there were too few epochs to say."""
-    return e.curves.epochs < 4 or e.curves.fall(e.curves.train) > 0.02
+    return e.curves.epochs < 4 or falling(e)
+
+
+def falling(e: Evidence) -> bool:
+    """Whether the training loss still falls at the end."""
+    return e.curves.fall(e.curves.train) > 0.02
 
 
 def rate_too_high(e: Evidence) -> Measured | None:

@@ -159,7 +159,7 @@ def frozen_layers(e: Evidence) -> Measured | None:
         names = e.get("forgotten")
         words = {"names": ", ".join(names[:3]), "count": len(names)}
         words["why"] = ": they ask for gradients, but the optimiser does not hold them"
-        return Measured(float(len(names)), names[0], words=words, sure=True)
+        return Measured(float(len(names)), names[0], words=words)
     ratios = e.signals.get("update_ratio", {}) if e.has("signals") else {}
     frozen = [name for name, series in ratios.items() if len(series) and not np.any(series)]
     if not ratios and e.has("probe"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from shoal.doctor.evidence import Evidence, Missing
 from shoal.doctor.finding import GROUPS, Finding
+from shoal.doctor.words import plain
 
 ALWAYS, SICK, NEVER = "always", "if sick", "never"
 
@@ -87,7 +88,7 @@ class Rule:
         return Finding(
             rule=self.id,
             group=self.group,
-            sentence=self.sentence.format(**words),
+            sentence=plain(self.sentence.format(**words)),
             where=measured.where,
             epoch=measured.epoch,
             value=measured.value,

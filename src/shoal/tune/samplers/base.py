@@ -61,6 +61,14 @@ class PointSampler(BaseSampler, abc.ABC):
         self._history = History()
         self._turn = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock: Optuna's users keep samplers in files."""
+        return {name: value for name, value in vars(self).items() if name != "_turn"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._turn = threading.Lock()
+
     @abc.abstractmethod
     def propose(self, view: View, rng: np.random.Generator) -> Proposal:
         """The next point, given the history, and a note to keep with the trial (JSON-able)."""

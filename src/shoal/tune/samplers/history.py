@@ -12,7 +12,7 @@ broken machine distort the model.
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -25,6 +25,8 @@ NOTE = "shoal:step"
 """The system attribute that holds a sampler's notes about a trial, by the tag of the space."""
 
 Note = Mapping[str, Any]
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,18 @@ class View:
     pending_notes: Sequence[Note | None] = field(default=())
 
 
+class PerStudy(weakref.WeakKeyDictionary[Study, Kept]):
+    """What was made of a study and can be made again: a copy in a file is empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PerStudy, ()
+
+
 class History:
     """Views of studies. The rows of finished trials are kept: they never change."""
 
     def __init__(self) -> None:
-        self._kept: weakref.WeakKeyDictionary[Study, _Kept] = weakref.WeakKeyDictionary()
+        self._kept: PerStudy[_Kept] = PerStudy()
 
     def groups(self, study: Study) -> list[dict[str, BaseDistribution]]:
         """Parameters that always occur together, one dict each.

@@ -1,7 +1,6 @@
 """Pruners by name: which trials to stop early. All are Optuna's but the median of a pool."""
 
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from shoal.errors import RecipeError, did_you_mean
+from shoal.tune.samplers.history import PerStudy
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -43,7 +43,7 @@ class PoolMedianPruner(BasePruner):
             if value < 0:
                 raise ValueError(f"{name} is 0 or more")
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
-        self._finished: weakref.WeakKeyDictionary[Study, _Reports] = weakref.WeakKeyDictionary()
+        self._finished: PerStudy[_Reports] = PerStudy()
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop a trial after its last report."""

@@ -159,9 +159,9 @@ def _fitted(view: View) -> Prior:
     """The lengths and the noise of greatest likelihood among a few.
 
     They change little from one point to the next; so they are those of the first trials, up to a
-    power of ``REFIT`` some way before the latest, where nearly all have finished.
+    power of ``REFIT`` some way before the latest that has finished, where nearly all have.
     """
-    last = REFIT ** math.floor(math.log(max(view.number, 1), REFIT) - 1)
+    last = REFIT ** math.floor(math.log(1 + view.numbers.max(), REFIT) - 1)
     count = max(int((view.numbers < last).sum()), min(FEW, len(view.y)))
     rows = np.unique(np.linspace(0, count - 1, min(count, FITTED_ON)).astype(int))
     return _most_likely(view.x[rows].tobytes(), view.y[rows].tobytes(), _options(view.space))
