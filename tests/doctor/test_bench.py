@@ -155,6 +155,7 @@ STUCK = {"train_loss": [1.0, 1.0, 1.0], "train_accuracy": [0.3, 0.3, 0.3]}
     "columns, want",
     [
         (RISING, []),
+        ({"train_loss": [], "train_accuracy": [], "a:gradient_norm": []}, ["exploding", "slow"]),
         (STUCK, ["slow"]),
         (STUCK | {"a:gradient_norm": [1e-6] * 3, "b:gradient_norm": [1.0] * 3}, ["vanishing", "slow"]),
         (STUCK | {"a:gradient_norm": [90.0] * 3, "b:gradient_norm": [1.0] * 3}, ["exploding", "slow"]),

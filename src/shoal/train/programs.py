@@ -95,11 +95,16 @@ def in_groups(run: Callable[..., Any], slots: int, group: int) -> Callable[..., 
         return run(*pair, jnp.where(trains, steps, 0), *common)
 
     def every(recipes: Recipe, members: Member, *common: Any) -> Any:
-        groups = jax.tree.map(lambda a: a.reshape(-1, group, *a.shape[1:]), (recipes, members))
-        found = lax.map(lambda pair: some(pair, *common), groups)
-        return jax.tree.map(lambda a: a.reshape(slots, *a.shape[2:]), found)
+        return by_group(lambda pair: some(pair, *common), (recipes, members), slots, group)
 
     return run if group == slots else every
+
+
+def by_group(function: Callable[[Any], Any], tree: Tree, slots: int, group: int) -> Any:
+    """A function of ``group`` slots applied to one group of a tree of ``slots`` after another."""
+    groups = jax.tree.map(lambda a: a.reshape(-1, group, *a.shape[1:]), tree)
+    found = lax.map(function, groups)
+    return jax.tree.map(lambda a: a.reshape(slots, *a.shape[2:]), found)
 
 
 def group_size(slots: int, most: int) -> int:
@@ -112,9 +117,22 @@ def _start(recipe: Recipe, work: Work) -> Member:
     return members_.start(recipe, work)._replace(seen=nothing(recipe, work))
 
 
-def _fresh(recipes: Recipe, members: Member, which: Array, work: Work) -> Member:
-    drawn = jax.vmap(partial(_start, work=work))(recipes)
-    return jax.vmap(select)(which, drawn, members)
+def _fresh(
+    recipes: Recipe, members: Member, which: Array, work: Work, slots: int, group: int
+) -> Member:
+    """New members where ``which``; groups without any are left as they are."""
+
+    def some(part: tuple[Recipe, Member, Array]) -> Member:
+        recipes, members, which = part
+        drawn = jax.vmap(partial(_start, work=work))
+        return lax.cond(
+            jnp.any(which),
+            lambda: jax.vmap(select)(which, drawn(recipes), members),
+            lambda: members,
+        )
+
+    after: Member = by_group(some, (recipes, members, which), slots, group)
+    return after
 
 
 def _gather(members: Member, where: Array) -> Member:
@@ -231,13 +249,14 @@ class Programs:
         """Compiler options on CPUs.
 
         Programs that run once for a member are compiled fast rather than made fast: that saves half
-        a second of a first fit. Those that train look closer at which copies of the weights a loop
-        needs: that takes 10 to 20 % off the step of a small network (Adam's state is not copied).
+        a second of a first fit, but not where many slots are refilled again and again. Those that
+        train look closer at which copies of the weights a loop needs: that takes 10 to 20 % off the
+        step of a small network (Adam's state is not copied).
         """
         if self.mesh.devices.flat[0].platform != "cpu":
             return {}
         if name in ("fresh", "gather", "clear"):
-            return {"xla_backend_optimization_level": 0}
+            return {"xla_backend_optimization_level": int(self._slots > TOGETHER)}
         return {"xla_cpu_copy_insertion_use_region_analysis": True}
 
     def _mapped(self, function: Any, inputs: tuple[Any, ...], outputs: Any, donate: int) -> Any:
@@ -270,7 +289,8 @@ class Programs:
 
     def fresh(self, recipes: Recipe, members: Member, which: Array) -> Member:
         """The pool with new members in the slots where ``which``, (K,) bool, is True."""
-        function, own = partial(_fresh, work=self.plan.work), self._own
+        function = partial(_fresh, work=self.plan.work, slots=self._slots, group=self.group)
+        own = self._own
         program = self._get(
             "fresh",
             lambda: self._mapped(function, (own, own, own), own, 1),

@@ -110,7 +110,8 @@ def symptoms(run: Run, classification: bool) -> list[str]:
     unfit = slow or float(np.max(curve, initial=0.0)) < CONVERGED
     first, last = _norms(run)
     ratio = first / last if last > 0 else np.inf
-    finite = bool(np.isfinite([first, last, *run.record["train_loss"][:, 0]]).all())
+    losses = run.record["train_loss"][:, 0]  # none where the first epoch did not end
+    finite = len(losses) > 0 and bool(np.isfinite([first, last, *losses]).all())
     found = {
         "abnormal data": _largest(run, ":activation_mean") >= LARGE_OUTPUT,
         "vanishing": unfit and ratio < SMALL_RATIO and first < SMALL_NORM,
@@ -129,7 +130,7 @@ def _accuracy(run: Run, classification: bool) -> Numbers:
 
 
 def _columns(run: Run, ending: str) -> list[Numbers]:
-    return [v[:, 0] for name, v in run.record.items() if name.endswith(ending)]
+    return [v[:, 0] for name, v in run.record.items() if name.endswith(ending) and len(v)]
 
 
 def _norms(run: Run) -> tuple[float, float]:

@@ -45,6 +45,8 @@ SAME = 1e-6
 """A candidate that is as near to a pending point is not asked for again."""
 KAPPAS = (0.3, 2.0)
 """The range of κ, drawn uniformly. Less than that collapsed into one category on noisy losses."""
+SURE = 128
+"""With more results than so many κ shrinks like the deviation of a mean."""
 
 
 class Process:
@@ -78,7 +80,7 @@ class Process:
 
     def hopeful(self, view: View, rng: np.random.Generator) -> Floats:
         """The next point, shape (D,): pending points count with the value predicted there."""
-        kappa = rng.uniform(*KAPPAS)
+        kappa = rng.uniform(*KAPPAS) * min(1.0, math.sqrt(SURE / len(view.y)))
         bound = self._means - kappa * np.sqrt(np.maximum(self._left(view.pending), 1e-12))
         for point in view.pending:
             bound[self._known[point.tobytes()].same] = np.inf
