@@ -234,6 +234,15 @@ def test_partly_leaked_validation_gives_up_its_leaked_rows():
     assert np.bincount(found[1].parts).tolist() == [80, 20]
 
 
+def test_where_everything_is_in_the_test_split_none_is_given_up():
+    data = classes(100)
+    copied = sh.data.arrays(
+        data.inputs, data.targets, validation=(data.inputs[:20], data.targets[:20]),
+        test=(data.inputs, data.targets),
+    )  # fmt: skip
+    assert apply("split_again", recipe(), copied) is None
+
+
 def test_same_preparation_makes_moments_equal():
     found = apply("same_preparation", recipe(), mismatched())
     assert found is not None

@@ -124,7 +124,9 @@ def _split_again(recipe: Recipe, data: Data) -> Pair:
         split = recipe.preparation.split.replace(by="grouped")
         edited = recipe.replace(preparation=recipe.preparation.replace(split=split))
         return edited, replace(data, groups=keys)
-    return recipe, _honest(data, keys)
+    honest = _honest(data, keys)
+    left = np.bincount(honest.parts, minlength=2)[:2]
+    return (recipe, honest) if left.all() else None  # all that trains may be in the test split
 
 
 def _honest(data: Data, keys: Numbers) -> Data:
