@@ -125,8 +125,9 @@ def _split_again(recipe: Recipe, data: Data) -> Pair:
         edited = recipe.replace(preparation=recipe.preparation.replace(split=split))
         return edited, replace(data, groups=keys)
     honest = _honest(data, keys)
-    left = np.bincount(honest.parts, minlength=2)[:2]
-    return (recipe, honest) if left.all() else None  # all that trains may be in the test split
+    assert honest.parts is not None
+    left = np.isin([0, 1], honest.parts).all()  # all that trains may be in the test split
+    return (recipe, honest) if left else None
 
 
 def _honest(data: Data, keys: Numbers) -> Data:
