@@ -146,7 +146,9 @@ def _race(
     metrics = metrics_of(recipe, data.task)
     arena = Arena(recipe, metrics, settings, standing.trained)
     prepared = arena.prepared(*_runnable(recipe, data))
-    hints = diagnosis.remedies if diagnosis is not None and not diagnosis.healthy else ()
+    hints: list[tuple[str, ...]] = []
+    if diagnosis is not None and not diagnosis.healthy:
+        hints = [finding.remedies for finding in (*diagnosis.findings, *diagnosis.hints)]
     return Race(arena, recipe, data, scale(prepared, metrics), hints, remedies, standing.say)
 
 

@@ -29,7 +29,7 @@ HALF, KEPT = 0.5, 4
 FIRST_NEW, MOST_NEW, MOST_PROGRAMS = 2, 4, 12
 """Programs that the first round of a diagnosis, any other, and the whole race may compile."""
 
-DEEPEST = 3
+DEEPEST = 4
 """Remedies that are combined."""
 
 ENOUGH, NEARLY = 0.03, 0.1
@@ -49,8 +49,9 @@ in the studies of faults (DeepFD 2022, Humbatova et al. 2025). All others go bef
 ALONE = ("rate_x100", "rate_x0.01", "fewer_epochs", "scale_inputs_minmax", "l2")
 """Remedies that are not tried on top of others, unless they are hinted at: a milder one is."""
 
-MATERIAL = 0.05
-"""Share of the range of qualities from which on a difference is worth an edit."""
+MATERIAL, EXPECTED = 0.05, 0.02
+"""Shares of the range of qualities from which on a difference is worth an edit: where nothing is
+known to be wrong, and where a diagnosis says what is."""
 
 
 @dataclass(eq=False)
@@ -108,7 +109,8 @@ class Race:
         arena: where they train.
         sick, data: the training as it is.
         scale: of qualities.
-        hints: names of remedies, the likeliest first; the others follow in the order of the table.
+        hints: names of remedies for each cause, the likeliest first; all other remedies follow in
+            the order of the table.
         allowed: the only names to try; None for all.
         told: called with a line about where the race stands.
     """
@@ -119,15 +121,16 @@ class Race:
         sick: Recipe,
         data: Data,
         scale: Scale,
-        hints: Sequence[str] = (),
+        hints: Sequence[Sequence[str]] = (),
         allowed: Sequence[str] | None = None,
         told: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.arena, self.scale, self.told = arena, scale, told
         names = tuple(REMEDIES) if allowed is None else tuple(dict.fromkeys(allowed))
         self._pairs: dict[tuple[str, ...], tuple[Recipe, Data] | None] = {(): (sick, data)}
-        known = [name for name in dict.fromkeys(hints) if name in names]
-        self.hints = tuple(name for name in known if self.pair((name,)) is not None)
+        causes = [[n for n in cause if n in names and self.pair((n,))] for cause in hints]
+        self.causes = [cause for cause in causes if cause]
+        self.hints = tuple(dict.fromkeys(name for cause in self.causes for name in cause))
         others = [name for name in names if name not in self.hints]
         others.sort(key=lambda name: FIRST.index(name) if name in FIRST else -1)
         self.names = (*self.hints, *others)
@@ -170,7 +173,8 @@ class Race:
     @property
     def worth(self) -> float:
         """The smallest difference worth an edit."""
-        return max(MATERIAL * self.range, self.scale.least)
+        share = EXPECTED if self.hints else MATERIAL
+        return max(share * self.range, self.scale.least)
 
     @property
     def best(self) -> Arm:
@@ -237,10 +241,13 @@ class Race:
         return not base.names or name not in ALONE or name in self.hints or self.listed
 
     def _together(self) -> list[tuple[str, ...]]:
-        """The first hints of different groups, together: two, and three."""
-        groups = {REMEDIES[name].group: name for name in reversed(self.hints)}
-        chosen = [name for name in self.hints if name in groups.values()]
-        return [tuple(chosen[:n]) for n in (2, 3) if len(chosen) >= n]
+        """Hints of different groups together, first those of different causes: two, and three."""
+        firsts = [cause[0] for cause in self.causes]
+        groups: dict[str, str] = {}
+        for name in (*firsts, *self.hints):
+            groups.setdefault(REMEDIES[name].group, name)
+        chosen = tuple(groups.values())
+        return [chosen[:n] for n in (2, 3) if len(chosen) >= n]
 
     def _wanted(self, names: tuple[str, ...], new: set[object], room: int) -> Arm | None:
         """An arm for these remedies, unless it was made, does nothing, or costs too much now."""
