@@ -10,8 +10,9 @@ import shoal as sh
 from shoal.doctor import words
 from shoal.doctor.arena import Arena, Fork, each_seed
 from shoal.doctor.cure_picture import cure_info
-from shoal.doctor.finding import Finding
+from shoal.doctor.evidence import Evidence
 from shoal.doctor.ground import ground
+from shoal.doctor.rules.rule import Measured, Rule
 from shoal.doctor.scoring import metrics_of, scale
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE, Gain, gain, verdict
 
@@ -296,8 +297,8 @@ def test_numbers_are_written_as_people_read_them():
     assert str(Gain(12345.678, 1.5, 5)) == "+12,345.678 ± 1.500"
     assert words.number(10000.0, 3) == "10,000" and words.number(1e12) == "1e+12"
     assert words.plain("1.2e+04 times, 1e-05, 3e+12.") == "12,000 times, 1e-05, 3e+12."
-    finding = Finding("r", "rate", "2e+04 times.", "", 0, 1.0, 1.0, 1.0, False, "", ())
-    assert finding.sentence == "20,000 times."
+    rule = Rule("r", "rate", (), lambda e: Measured(2e4), 1, "{value:.2g} times.", "", ())
+    assert rule.find(Evidence(), sick=True).sentence == "20,000 times."
 
 
 def test_a_folder_keeps_everything(cured, tmp_path):
