@@ -12,6 +12,7 @@ from shoal.doctor.arena import Arena, Fork, each_seed
 from shoal.doctor.cure_picture import cure_info
 from shoal.doctor.evidence import Evidence
 from shoal.doctor.ground import ground
+from shoal.doctor.race import Race
 from shoal.doctor.rules.rule import Measured, Rule
 from shoal.doctor.scoring import metrics_of, scale
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE, Gain, gain, verdict
@@ -201,6 +202,36 @@ def test_dropout_of_rate_0_is_no_dropout():
     arena.advance([fork], lambda fork: 4)
     run = sh.fit(mended, data, show=False)
     np.testing.assert_allclose(fork.at("train_loss"), run.final["train_loss"], rtol=1e-5)
+
+
+SEVERAL = recipe(
+    sh.Dense(16), sh.ReLU(), sh.Dense(3), sh.Sigmoid(), optimiser=sh.SGD(1e-4),
+    preparation=sh.Preparation(inputs="none", split=SPLIT),
+)  # fmt: skip
+
+
+def race(hints, rows=240):
+    data = rings(rows, factor=255.0)
+    metrics = metrics_of(SEVERAL, data.task)
+    prepared = SEVERAL.prepare(data)
+    return Race(Arena(SEVERAL, metrics), SEVERAL, data, scale(prepared, metrics), hints)
+
+
+def test_first_remedies_of_different_causes_are_tried_together():
+    """Inputs, head and rate at once: no two remedies of one cause, none that does not apply."""
+    causes = [("scale_inputs", "batch_norm"), ("no_l2", "fix_head"), ("usual_rate", "rate_x10")]
+    several = race(causes)
+    assert several.hints[:4] == ("scale_inputs", "batch_norm", "fix_head", "usual_rate")
+    wanted = ("scale_inputs", "fix_head", "usual_rate")
+    several._round(several.sick, first=True, room=4)
+    assert wanted in several.arms and wanted[:2] in several.arms
+    assert ("scale_inputs", "batch_norm") not in several.arms
+    assert several.best.names == wanted
+
+
+def test_smaller_gains_are_worth_an_edit_where_a_cause_is_known():
+    known, unknown = race([("scale_inputs",)], 720), race([], 720)
+    assert known.worth < unknown.worth
 
 
 # --- verdicts and scales -------------------------------------------------------------------------
