@@ -85,6 +85,8 @@ def test_regression_in_units_of_the_target(targets, x64, rng):
     raw_t, raw_z = t * scale + shift, z * scale + shift
     known = facts(sh.MeanSquaredError(), raw_t, scale)
     assert value(sh.R2(), z, t, known) == pytest.approx(sk.r2_score(raw_t, raw_z))
+    weighted = sk.r2_score(raw_t, raw_z, multioutput="variance_weighted")
+    assert value(sh.R2("variance_weighted"), z, t, known) == pytest.approx(weighted)
     assert value(sh.MAE(), z, t, known) == pytest.approx(sk.mean_absolute_error(raw_t, raw_z))
     wanted = np.sqrt(sk.mean_squared_error(raw_t, raw_z))
     assert value(sh.RMSE(), z, t, known) == pytest.approx(wanted)

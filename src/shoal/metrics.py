@@ -19,9 +19,10 @@ from shoal.arrays import Array
 from shoal.describe import Description, static
 from shoal.errors import RecipeError, did_you_mean
 from shoal.losses import BinaryCrossEntropy, CrossEntropy, Loss, pick
-from shoal.rules import Whole
+from shoal.rules import OneOf, Whole
 
 SHARE, ABOVE_ZERO = (0.0, 1.0), (0.0, math.inf)
+AVERAGES = ("uniform_average", "variance_weighted")
 
 
 class Facts(NamedTuple):
@@ -156,18 +157,24 @@ class LogLoss(Metric):
 
 
 class R2(Metric):
-    """1 - (mean squared error) / (variance of the targets), averaged over targets.
+    """1 - (mean squared error) / (variance of the targets).
 
     1 is perfect, 0 is as good as the mean of the split, negative is worse. For targets that do not
-    vary it is 1 without any error and 0 otherwise, as in scikit-learn.
+    vary it is 1 without any error and 0 otherwise. All as in scikit-learn.
+
+    Args:
+        multioutput: of several targets, "uniform_average" or "variance_weighted": the mean of
+            theirs, or errors of all over variances of all.
     """
 
     tasks = ("regression",)
     bounds = (-math.inf, 1.0)
 
+    multioutput: str = static(default=AVERAGES[0], must=OneOf(AVERAGES))
+
     @property
     def name(self) -> str:
-        return "r2"
+        return "r2" if self.multioutput == AVERAGES[0] else f"r2_{self.multioutput}"
 
     def sums(self, z: Array, t: Array, m: Array, facts: Facts) -> Array:
         squares = jnp.sum(_errors(z, t, facts) ** 2 * m[:, None], axis=0)
@@ -175,6 +182,10 @@ class R2(Metric):
 
     def value(self, sums: Array, facts: Facts) -> Array:
         error, vary = sums[:-1] / sums[-1], facts.variance > 0.0
+        if self.multioutput != AVERAGES[0]:
+            whole, vary = jnp.sum(facts.variance), jnp.any(vary)
+            error, ratio = jnp.sum(error), jnp.sum(error) / jnp.where(vary, whole, 1.0)
+            return 1.0 - jnp.where(vary, ratio, (error > 0.0).astype(error.dtype))
         ratio = error / jnp.where(vary, facts.variance, 1.0)
         return jnp.mean(1.0 - jnp.where(vary, ratio, (error > 0.0).astype(error.dtype)))
 

@@ -177,7 +177,7 @@ EDITS = {
 def test_forks_of_one_program_train_as_fit_does():
     data, base = rings(), recipe(epochs=6)
     edited = {name: base.replace(**edit) for name, edit in EDITS.items()}
-    arena = Arena(base, metrics_of(base, data.task))
+    arena = Arena(base, metrics_of(base, data))
     forks = {name: Fork(one.replace(seed=3), data) for name, one in edited.items()}
     arena.advance(
         list(forks.values()), lambda fork: fork.recipe.epochs // 2
@@ -196,7 +196,7 @@ def test_dropout_of_rate_0_is_no_dropout():
     data = rings()
     sick = recipe(sh.Dense(16), sh.ReLU(), sh.Dropout(0.9), sh.Dense(3), epochs=4)
     mended = sick.replace(net=sh.Net(sh.Dense(16), sh.ReLU(), sh.Dense(3)))
-    arena = Arena(sick, metrics_of(sick, data.task))
+    arena = Arena(sick, metrics_of(sick, data))
     assert arena.program(sick, data) == arena.program(mended, data)
     (fork,) = each_seed(mended, data, 0, 1)
     arena.advance([fork], lambda fork: 4)
@@ -212,7 +212,7 @@ SEVERAL = recipe(
 
 def race(hints, rows=240):
     data = rings(rows, factor=255.0)
-    metrics = metrics_of(SEVERAL, data.task)
+    metrics = metrics_of(SEVERAL, data)
     prepared = SEVERAL.prepare(data)
     return Race(Arena(SEVERAL, metrics), SEVERAL, data, scale(prepared, metrics), hints)
 
@@ -227,6 +227,27 @@ def test_first_remedies_of_different_causes_are_tried_together():
     assert wanted in several.arms and wanted[:2] in several.arms
     assert ("scale_inputs", "batch_norm") not in several.arms
     assert several.best.names == wanted
+
+
+def test_a_remedy_that_takes_back_another_is_not_tried_on_top_of_it():
+    several = race([])
+    assert several._undoes(("l2", "no_l2")) and several._undoes(("l2", "fix_head", "no_l2"))
+    assert not several._undoes(("l2", "fix_head"))
+    assert several._wanted(("l2", "no_l2"), set(), 9) is None
+
+
+def test_several_targets_are_judged_together():
+    """One that hardly varies says little: R² is over all of their variance."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 3))
+    targets = np.stack([inputs @ [1.0, -2.0, 0.5], 1e-4 * rng.normal(size=300)], axis=1)
+    data = sh.data.arrays(inputs, targets)
+    net = sh.Net(sh.Dense(8), sh.ReLU(), sh.Dense(2))
+    plain = sh.Preparation(targets="none", split=SPLIT)
+    sick = sh.Recipe(net, "mse", sh.Adam(1e-5), epochs=10, preparation=plain)
+    found = sh.cure(sick, data, remedies=["rate_x100", "l2"], show=False)
+    assert found.names == ("rate_x100",)
+    assert found.proof.test_after > found.proof.test_before
 
 
 def test_smaller_gains_are_worth_an_edit_where_a_cause_is_known():
@@ -269,7 +290,7 @@ def test_verdicts(found, wanted):
 def test_the_scale_of_a_task():
     data = rings()
     one = recipe()
-    found = scale(one.prepare(data), metrics_of(one, data.task))
+    found = scale(one.prepare(data), metrics_of(one, data))
     held = data.targets[SPLIT.parts(data).validation]
     np.testing.assert_allclose(found.floor, np.bincount(held).max() / len(held), atol=0.02)
     assert found.simple > 0.9
@@ -279,9 +300,9 @@ def test_the_scale_of_a_task():
 
 def test_a_metric_of_the_recipe_judges(line):
     one = sh.Recipe(sh.Net(sh.Dense(2)), loss="mse", metrics=("mae",), epochs=2)
-    names = [metric.name for metric in metrics_of(one, line.task)]
-    assert names == ["mae", "r2"]
-    found = scale(one.prepare(line), metrics_of(one, line.task))
+    names = [metric.name for metric in metrics_of(one, line)]
+    assert names == ["mae", "r2_variance_weighted"]
+    found = scale(one.prepare(line), metrics_of(one, line))
     assert found.bounds == (-np.inf, 0.0)
     assert found.quality(2.0) == -2.0
 

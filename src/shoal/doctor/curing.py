@@ -143,7 +143,7 @@ def _race(
     line: Progress,
 ) -> Race:
     standing = _Standing(line)
-    metrics = metrics_of(recipe, data.task)
+    metrics = metrics_of(recipe, data)
     arena = Arena(recipe, metrics, settings, standing.trained)
     prepared = arena.prepared(*_runnable(recipe, data))
     hints: list[tuple[str, ...]] = []
@@ -308,8 +308,8 @@ def _tests(race: Race, arm: Arm) -> float:
     found = []
     for fork in arm.forks:
         run = race.arena.run([fork])
-        value = run.model.evaluate(split).get(race.scale.metric, float("nan"))
-        found.append(race.scale.quality(value))
+        scores = run.model.evaluate(split, race.arena.metrics)
+        found.append(race.scale.quality(scores[race.scale.metric]))
     return float(np.mean(found))
 
 

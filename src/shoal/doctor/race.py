@@ -251,7 +251,7 @@ class Race:
 
     def _wanted(self, names: tuple[str, ...], new: set[object], room: int) -> Arm | None:
         """An arm for these remedies, unless it was made, does nothing, or costs too much now."""
-        if names in self.arms or self.pair(names) is None:
+        if names in self.arms or self.pair(names) is None or self._undoes(names):
             return None
         arm = self._arm(names)
         if arm.reason or self._twin(arm):
@@ -265,6 +265,12 @@ class Race:
         if not free:
             new.add(program)
         return arm
+
+    def _undoes(self, names: tuple[str, ...]) -> bool:
+        """Whether the last of these remedies takes back one before it."""
+        found, before = self.pair(names), names[:-1]
+        rests = [tuple(name for name in before if name != undone) for undone in before]
+        return any(self.pair(rest) == found for rest in rests)
 
     def _twin(self, arm: Arm) -> bool:
         """Whether another arm has the same pair already."""

@@ -15,13 +15,18 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal.arrays import Numbers
-from shoal.data.dataset import MULTILABEL, REGRESSION
+from shoal.data.dataset import MULTILABEL, REGRESSION, Data
 from shoal.data.preparation import Prepared
 from shoal.doctor.baselines import baselines
 from shoal.doctor.rows import Rows, rows_of
 from shoal.errors import DataError
 from shoal.metrics import R2, Accuracy, LogLoss, Metric
 from shoal.recipe import Recipe
+
+SEVERAL = R2(multioutput="variance_weighted")
+"""What judges several targets: a mean of theirs would be that of the target that hardly varies."""
+
+R2_NAMES = (R2().name, SEVERAL.name)
 
 LOWEST_R2 = -1.0
 """R² below this is taken for it: how much worse than a constant does not matter."""
@@ -50,7 +55,7 @@ class Scale(NamedTuple):
         """A value of the metric as a quality; the floor where it is not a number."""
         if not np.isfinite(value):
             return self.floor
-        return max(self.sign * value, LOWEST_R2) if self.metric == "r2" else self.sign * value
+        return max(self.sign * value, LOWEST_R2) if self.metric in R2_NAMES else self.sign * value
 
     @property
     def least(self) -> float:
@@ -58,10 +63,12 @@ class Scale(NamedTuple):
         return 3.0 / max(1, self.rows) if self.exact else 0.0
 
 
-def metrics_of(recipe: Recipe, task: str) -> tuple[Metric, ...]:
+def metrics_of(recipe: Recipe, data: Data) -> tuple[Metric, ...]:
     """The metric that judges, and what breaks ties."""
-    main = recipe.metrics_for(task)[0] if recipe.metrics is not None else None
-    usual: tuple[Metric, ...] = (R2(),) if task == REGRESSION else (Accuracy(), LogLoss())
+    main = recipe.metrics_for(data.task)[0] if recipe.metrics is not None else None
+    usual: tuple[Metric, ...] = (Accuracy(), LogLoss())
+    if data.task == REGRESSION:
+        usual = (SEVERAL if np.ndim(data.targets) > 1 and data.targets.shape[1] > 1 else R2(),)
     return usual if main is None else tuple(dict.fromkeys((main, *usual)))
 
 
@@ -108,6 +115,5 @@ def _score(rows: Rows, found: Numbers) -> float:
         return float(np.mean(found.argmax(axis=-1) == t))
     if rows.task == MULTILABEL:
         return float(np.mean((found > 0.5) == (t > 0.5)))
-    spread = t.var(axis=0)
-    errors = ((found - t) ** 2).mean(axis=0)
-    return float(np.mean(1.0 - errors / np.where(spread > 0, spread, 1.0)))
+    spread = float(t.var(axis=0).sum())
+    return 1.0 - float(((found - t) ** 2).mean(axis=0).sum()) / (spread if spread > 0 else 1.0)

@@ -31,6 +31,7 @@ PHRASES = {
     "accuracy": "准确率",
     "log loss": "对数损失",
     "r2": "决定系数 R²",
+    "r2_variance_weighted": "决定系数 R²（按方差加权）",
     "rmse": "均方根误差",
     "mae": "平均绝对误差",
     "roc auc": "ROC 曲线下面积",

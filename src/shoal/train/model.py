@@ -102,16 +102,19 @@ class Model:
             )
         return self.targets.probabilities(self._predictions(inputs))
 
-    def evaluate(self, data: Data | tuple[Any, Any]) -> dict[str, float]:
-        """The loss and the metrics of the recipe on data with known targets.
+    def evaluate(self, data: Data | tuple[Any, Any], metrics: Any = None) -> dict[str, float]:
+        """The loss and metrics on data with known targets.
 
         Args:
             data: ``Data`` with the classes of the model, or (inputs, targets).
+            metrics: names or metrics, as in a recipe; None for those of the model's recipe.
 
         Raises:
             DataError: data that cannot be used, or with other classes.
+            RecipeError: metrics that there are not, or that are not for the task.
         """
         data = self._known(data)
+        recipe = self.recipe if metrics is None else self.recipe.replace(metrics=metrics)
         predictions = self._predictions(data.inputs)
         loss: Any = self.recipe.loss
         with _precision(self.recipe):
@@ -119,12 +122,12 @@ class Model:
             encoded = self.targets.encode(data.targets)
             t = encoded.astype(np.int32 if loss.form == "index" else dtype)
             spread = np.ones(1) if self.classes else variance(data.targets, data.weights)
-            metrics = self.recipe.metrics_for(data.task)
+            wanted = recipe.metrics_for(data.task)
             known = Facts(loss, jnp.asarray(self.targets.scale, dtype), jnp.asarray(spread, dtype))
             counts, weights = self.targets.row_weights(data.targets, data.weights)
             rows = (predictions.astype(dtype), t, counts.astype(dtype), weights.astype(dtype))
-            found = _scores(known, *rows, metrics)
-        names = ("loss", *(metric.name for metric in metrics))
+            found = _scores(known, *rows, wanted)
+        names = ("loss", *(metric.name for metric in wanted))
         return {name: float(value) for name, value in zip(names, found, strict=True)}
 
     def _known(self, data: Data | tuple[Any, Any]) -> Data:
