@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import shoal as sh
-from shoal.doctor import words
+from shoal.doctor import curing, words
 from shoal.doctor.arena import Arena, Fork, each_seed
 from shoal.doctor.cure_picture import cure_info
 from shoal.doctor.evidence import Evidence
@@ -16,6 +16,7 @@ from shoal.doctor.race import Race
 from shoal.doctor.rules.rule import Measured, Rule
 from shoal.doctor.scoring import metrics_of, scale
 from shoal.doctor.verdicts import CURED, IMPROVES, NO_EFFECT, WORSE, Gain, gain, verdict
+from shoal.train.progress import progress
 
 SPLIT = sh.Split(validation=0.3, test=0.2)
 PREPARED = sh.Preparation(split=SPLIT)
@@ -129,6 +130,18 @@ def test_a_recipe_that_cannot_be_trained_is_cured():
     found = sh.cure(sick, rings(), remedies=["fix_head", "rate_x10"], show=False)
     assert found.names == ("fix_head",)
     assert found.recipe.net.layers[-1] == sh.Dense(3)
+
+
+def test_what_cannot_be_trained_is_mended_and_diagnosed_again():
+    """A softmax over one unit hides that the rate is too low as well."""
+    layers = sh.Dense(16), sh.ReLU(), sh.Dense(1), sh.Softmax()
+    sick, data = recipe(*layers, optimiser=sh.Adam(1e-5)), rings()
+    found = sh.diagnose(sick, data)
+    assert "usual_rate" not in found.remedies
+    with progress(False) as line:
+        several = curing._race(sick, data, found, None, None, line)
+    assert several.hints[0] == "fix_head"
+    assert "usual_rate" in several.hints
 
 
 def test_leaked_rows_do_not_judge():

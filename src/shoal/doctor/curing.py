@@ -34,7 +34,7 @@ from shoal.recipe import Recipe
 from shoal.rules import Whole
 from shoal.train.fit import as_data
 from shoal.train.progress import Progress, Standing, progress
-from shoal.train.settings import Settings
+from shoal.train.settings import Settings, plan_work
 
 FINALISTS = 4
 """Arms that get all seeds, beside the training as it is and what the best of them is made of."""
@@ -145,22 +145,29 @@ def _race(
     standing = _Standing(line)
     metrics = metrics_of(recipe, data)
     arena = Arena(recipe, metrics, settings, standing.trained)
-    prepared = arena.prepared(*_runnable(recipe, data))
-    hints: list[tuple[str, ...]] = []
-    if diagnosis is not None and not diagnosis.healthy:
-        hints = [finding.remedies for finding in (*diagnosis.findings, *diagnosis.hints)]
+    runnable = _runnable(recipe, data)
+    prepared, hints = arena.prepared(*runnable), _hints(diagnosis)
+    if hints and runnable[0] is not recipe:
+        hints += _hints(_diagnosed(*runnable, line))  # mended, it may be sick in other ways
     return Race(arena, recipe, data, scale(prepared, metrics), hints, remedies, standing.say)
 
 
+def _hints(diagnosis: Diagnosis | None) -> list[tuple[str, ...]]:
+    """The remedies of each cause."""
+    if diagnosis is None or diagnosis.healthy:
+        return []
+    return [finding.remedies for finding in (*diagnosis.findings, *diagnosis.hints)]
+
+
 def _runnable(recipe: Recipe, data: Data) -> tuple[Recipe, Data]:
-    """A recipe that can read the data: the sick one, or with its loss and head mended."""
+    """A recipe that can be trained: the sick one, or with its loss and head mended."""
     for names in ((), ("fix_head",), ("fix_loss",), ("fix_loss", "fix_head")):
         pair: tuple[Recipe, Data] | None = (recipe, data)
         for name in names:
             pair = apply(name, *pair) if pair is not None else None
         try:
             if pair is not None:
-                pair[0].prepare(pair[1])
+                plan_work(pair[0], pair[0].prepare(pair[1]))
                 return pair
         except ShoalError:
             continue
