@@ -3,7 +3,7 @@
 An arm is the sick training with some remedies (or none), trained with several seeds. Every arm of a
 round first trains half of its epochs with two seeds; those behind are given up, the others go on
 from where they were. A round tries remedies on top of the best arm so far; a next round follows
-only where that is not enough. So combinations of two and three are tried where no single remedy
+only where that is not enough. So combinations of up to four are tried where no single remedy
 suffices, and programs are compiled only while they are needed.
 """
 
