@@ -110,7 +110,7 @@ def check(recipes, data, close):
         )
 
 
-FAST = ("norms", "SGD, L2, clipping")
+FAST = ("SGD, L2, clipping",)
 
 
 @pytest.mark.table(every=5)

@@ -213,7 +213,7 @@ def kill_and_resume(kills, folder):
     )
 
 
-@pytest.mark.parametrize("kills", [3])
+@pytest.mark.parametrize("kills", [2])
 def test_kills_lose_no_bit(kills, tmp_path):
     _assert_kills_lose_nothing(kills, tmp_path)
 
