@@ -49,6 +49,15 @@ def programs(signature: Any, mesh: Mesh, plan: Plan) -> Programs:
     return _kept[key]
 
 
+def forget() -> None:
+    """Drop the compiled programs of this process, ours and JAX's.
+
+    Each takes memory maps, of which Linux gives a process 65,530: hundreds of networks need more.
+    """
+    _kept.clear()
+    jax.clear_caches()
+
+
 def remembered(signature: Any, mesh: Mesh, plan: Plan) -> str | None:
     """The faster layout, where it was measured before."""
     return _read().get(_key(signature, mesh, plan))

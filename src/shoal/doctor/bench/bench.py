@@ -21,6 +21,7 @@ from shoal.doctor.bench.tallies import Goal
 from shoal.doctor.bench.treating import Treatment, treat
 from shoal.doctor.remedies import REMEDIES
 from shoal.files import write_atomically
+from shoal.train import layouts
 
 Say = Callable[[str], None]
 QUICK_SEEDS, QUICK_CURES = 5, 1
@@ -185,6 +186,7 @@ def _treated(
             f"{doctor.seconds:.1f} s"
         )
         yield treatment
+        layouts.forget()
 
 
 def evenly(judged: Sequence[Judgement], most: int) -> list[Judgement]:
