@@ -71,6 +71,14 @@ def test_it_learned(run, small):
     assert found["loss"] < 0.5 * np.log(3)
 
 
+def test_other_metrics_than_those_of_the_recipe(run, small):
+    named = run.model.evaluate(small, ["log_loss", "top_3"])
+    assert list(named) == ["loss", "log_loss", "top_3"]
+    assert named["log_loss"] == pytest.approx(named["loss"], rel=1e-6)
+    with pytest.raises(RecipeError, match="a task of regression"):
+        run.model.evaluate(small, "r2")
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_saved_model_predicts_the_same(precision, small, tmp_path):
     recipe = sh.Recipe(NET, loss="cross_entropy", epochs=2, precision=precision)

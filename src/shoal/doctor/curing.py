@@ -148,7 +148,9 @@ def _race(
     runnable = _runnable(recipe, data)
     prepared, hints = arena.prepared(*runnable), _hints(diagnosis)
     if hints and runnable[0] is not recipe:
-        hints += _hints(_diagnosed(*runnable, line))  # mended, it may be sick in other ways
+        mended = changes((recipe, data), runnable).replace("\n", "; ")
+        line.say(f"mended ({mended}), it is diagnosed again:")
+        hints += _hints(_diagnosed(*runnable, line))
     return Race(arena, recipe, data, scale(prepared, metrics), hints, remedies, standing.say)
 
 

@@ -26,8 +26,6 @@ from shoal.recipe import Recipe
 SEVERAL = R2(multioutput="variance_weighted")
 """What judges several targets: a mean of theirs would be that of the target that hardly varies."""
 
-R2_NAMES = (R2().name, SEVERAL.name)
-
 LOWEST_R2 = -1.0
 """R² below this is taken for it: how much worse than a constant does not matter."""
 
@@ -40,7 +38,8 @@ class Scale(NamedTuple):
         floor: without learning; simple: of the simple model, NaN where there is none.
         rows: of the validation split.
         exact: whether the quality is a share of rows, so that it comes in steps of 1 / rows.
-        bounds: the lowest and the highest quality there can be.
+        bounds: the lowest and the highest value there can be, as qualities.
+        lowest: what lies below counts as this.
     """
 
     metric: str
@@ -50,12 +49,13 @@ class Scale(NamedTuple):
     rows: int
     exact: bool
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    lowest: float = -math.inf
 
     def quality(self, value: float) -> float:
         """A value of the metric as a quality; the floor where it is not a number."""
         if not np.isfinite(value):
             return self.floor
-        return max(self.sign * value, LOWEST_R2) if self.metric in R2_NAMES else self.sign * value
+        return max(self.sign * value, self.lowest)
 
     @property
     def least(self) -> float:
@@ -82,7 +82,8 @@ def scale(prepared: Prepared, metrics: tuple[Metric, ...]) -> Scale:
     told = floor(prepared), simple_quality(prepared)
     if not isinstance(main, Accuracy | R2):
         told = float("nan"), float("nan")
-    return Scale(main.name, sign, *told, rows, exact, (low, high))
+    lowest = LOWEST_R2 if isinstance(main, R2) else -math.inf
+    return Scale(main.name, sign, *told, rows, exact, (low, high), lowest)
 
 
 def floor(prepared: Prepared) -> float:

@@ -5,6 +5,7 @@ recipe, and the fitted encoders: scaling, categories, class names. Its file is o
 with the rest as JSON in the metadata; reading it runs no code.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,7 +103,9 @@ class Model:
             )
         return self.targets.probabilities(self._predictions(inputs))
 
-    def evaluate(self, data: Data | tuple[Any, Any], metrics: Any = None) -> dict[str, float]:
+    def evaluate(
+        self, data: Data | tuple[Any, Any], metrics: Sequence[Metric | str] | str | None = None
+    ) -> dict[str, float]:
         """The loss and metrics on data with known targets.
 
         Args:

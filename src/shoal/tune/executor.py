@@ -3,8 +3,8 @@
 Which signatures share a lane is the planner's business. A lane is made when its first seat comes.
 On CPUs, whose pools skip empty groups of slots, it has room for all seats in flight; elsewhere for
 those that it then has or that the planner promises it. Its program is compiled once and it stays.
-Lanes with work train in turn, a chunk each; those with many empty slots less
-often. When no more seats come and few are left, they move to a smaller pool.
+Lanes with work train in turn, a chunk each; those with many empty slots less often. When no more
+seats come and few are left, they move to a smaller pool.
 
 Where the devices are not the processor itself, chunks of two lanes are with them at a time: while
 one trains, the host reports, tells and asks for the other. One group then gets two lanes of half
@@ -50,8 +50,8 @@ class Executor:
         chunk: epochs between two refills.
         settings: of the pools; None to choose.
         planner: says which recipes share a lane.
-        room: seats in flight, over all lanes: the size of a lane, or by its share, see above; 0
-            to make it from its queue alone.
+        room: seats in flight, over all lanes. A lane gets so many slots, or its share of them, see
+            above; with 0 as many as its queue is long.
         overlap: whether the host works while the devices train; None for all but CPUs.
 
     Attributes:
