@@ -35,14 +35,14 @@ SHRINK, GROW = 0.5, 3.0
 """The radius becomes SHRINK times the step (at least LEAST times the radius), or GROW times it."""
 LEAST = 0.2
 MOST = 120
-"""Points in a model."""
-NEAR = 2.0
+"""Points in a model; fewer in few columns: twice as many as a quadratic has numbers, and D."""
+NEAR = 3.0
 """Points within so many radii cover directions."""
 COVERED = 0.2
 """The least share of a radius that near points must reach along every direction."""
 STRETCH = 30.0
 """How much longer than its shortest axis the trust region may be."""
-DOUBT = 3.0
+DOUBT = 1.0
 """Weight of a curvature's variance: what is not known does not count as flat."""
 PASSES = 2
 """How often the metric is fitted before the model is."""
@@ -183,7 +183,7 @@ def _fitted(s: Floats, y: Floats, real: Any, free: Any) -> tuple[Quadratic, Floa
     """
     d = s.shape[1]
     metric = np.eye(d)
-    most = min(MOST, (d + 1) * (d + 2) // 2 + d)
+    most = min(MOST, (d + 1) * (d + 2) + d)
     block = np.ix_(free, free)
     for _ in range(PASSES if free.sum() <= STRETCHED else 0):
         rows = _nearest(s @ metric, real, most)

@@ -9,8 +9,7 @@ Frobenius norm that interpolates (NEWUOA, 2006). Ours is its smooth relative: th
 a Gaussian process with the covariance A + L s·t + ½ (s·t)², whose samples are exactly such
 quadratics with independent entries of H. Noise enters twice: v, the same for all points, and the
 remainder of Taylor's formula, which grows as the cube of the distance, so that far points count
-little. The noise v is the one of greatest likelihood among a few. One Cholesky factor of at most
-(D+1)(D+2)/2 + D rows.
+little. Both are those of greatest likelihood among a few pairs, one Cholesky factor for each.
 """
 
 from dataclasses import dataclass
@@ -23,7 +22,10 @@ from shoal.tune.samplers.space import Floats
 
 LEVEL = 1e2
 """A and L: prior variance of value and slope; large beside the curvature's 1, so nearly free."""
-PRIORS = ((1e-10, 1e-6), (1e-10, 1e-4), (1e-4, 1e-4), (1e-2, 1e-4), (1.0, 1e-4))
+PRIORS = (
+    (1e-14, 1e-10), (1e-12, 1e-8), (1e-10, 1e-6), (1e-10, 1e-4), (1e-10, 1e-2),
+    (1e-4, 1e-4), (1e-2, 1e-4), (1.0, 1e-4),
+)  # fmt: skip
 """Variances of noise and of the cubic remainder at distance 1, where the curvature's is 1."""
 
 SWEEPS = 3
