@@ -1,7 +1,8 @@
 """Mirror: the live study, written behind the training into a storage of Optuna.
 
 The live study is in memory, so that neither sampler nor pruner waits for a disk. A thread writes
-each finished trial, whole and in order, and beside them, in one attribute of the study, which
+each finished trial, whole and in order, while the devices train: beside a sampler it would take
+turns with it in one interpreter. Beside the trials it writes, in one attribute of the study, which
 trials were asked for; what that attribute names and no finished trial has was in training when the
 process ended, and is started again.
 
@@ -121,6 +122,7 @@ class Mirror:
         asked = known.get("asked", {})
         self.asked = {int(n): p for n, p in asked.items() if int(n) not in numbers}
         self._events: queue.SimpleQueue[FrozenTrial | dict[str, Any] | None] = queue.SimpleQueue()
+        self._held: list[FrozenTrial | dict[str, Any]] = []
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="shoal-mirror", daemon=True)
 
@@ -134,19 +136,26 @@ class Mirror:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.release()
         self._events.put(None)
         self._thread.join()
         if error is None:
             self._check()
 
     def put(self, event: FrozenTrial | dict[str, Any]) -> None:
-        """A finished trial, or the trials now in training; returns at once.
+        """A finished trial, or the trials now in training; written after the next ``release``.
 
         Raises:
             FileError: something before could not be written.
         """
         self._check()
-        self._events.put(event)
+        self._held.append(event)
+
+    def release(self) -> None:
+        """Let the thread write what was put; returns at once."""
+        for event in self._held:
+            self._events.put(event)
+        self._held.clear()
 
     def _check(self) -> None:
         if self._error is not None:

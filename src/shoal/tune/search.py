@@ -117,6 +117,8 @@ class Search:
         if not self.flights:
             return False
         before, more = self._load(), self.open
+        if self.mirror is not None:
+            self.mirror.release()
         self.executor.advance(more)
         if more:
             used, offered = (a - b for a, b in zip(self._load(), before, strict=True))

@@ -62,6 +62,28 @@ class PerStudy(weakref.WeakKeyDictionary[Study, Kept]):
         return PerStudy, ()
 
 
+class Reading:
+    """Trials of a study, each looked at until it has finished: it does not change any more then.
+
+    Attributes:
+        running: those that were, when last looked at.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[FrozenTrial] = []
+        self._count = 0
+        self._open: list[int] = []
+
+    def finished(self, study: Study) -> list[FrozenTrial]:
+        """The trials that have finished since the last look, in the order of their numbers."""
+        trials = study.get_trials(deepcopy=False)
+        places = [*self._open, *range(self._count, len(trials))]
+        self._count = len(trials)
+        self._open = [k for k in places if not trials[k].state.is_finished()]
+        self.running = [trials[k] for k in self._open if trials[k].state == TrialState.RUNNING]
+        return [trials[k] for k in places if trials[k].state.is_finished()]
+
+
 class History:
     """Views of studies. The rows of finished trials are kept: they never change."""
 
@@ -83,7 +105,7 @@ class History:
         rows = kept.rows(space)
         running = [
             (t, point)
-            for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            for t in kept.read.running
             if t.number != number and (point := kept.point(t, space)) is not None
         ]
         waiting = np.array([point for _, point in running]).reshape(-1, space.size)
@@ -107,18 +129,12 @@ class _Kept:
         self.trials: list[FrozenTrial] = []
         self.patterns: dict[frozenset[str], None] = {}
         self.distributions: dict[str, BaseDistribution | None] = {}
-        self._seen: set[int] = set()
+        self.read = Reading()
         self._rows: dict[object, _Rows] = {}
         self._points: dict[object, dict[int, Floats]] = {}
 
     def refresh(self, study: Study) -> None:
-        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        finished = study.get_trials(deepcopy=False, states=states)
-        if len(finished) == len(self.trials):
-            return
-        new = [t for t in finished if t.number not in self._seen]
-        for trial in new:
-            self._seen.add(trial.number)
+        for trial in self.read.finished(study):
             self.trials.append(trial)
             if trial.state == TrialState.FAIL:
                 continue

@@ -1,10 +1,12 @@
 """Pruners by name: which trials to stop early. All are Optuna's but the median of a pool."""
 
+import math
+import statistics
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 from optuna import Study
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
@@ -15,12 +17,10 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from shoal.errors import RecipeError, did_you_mean
-from shoal.tune.samplers.history import PerStudy
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+from shoal.tune.samplers.history import PerStudy, Reading
 
 
 class PoolMedianPruner(BasePruner):
@@ -43,42 +43,46 @@ class PoolMedianPruner(BasePruner):
             if value < 0:
                 raise ValueError(f"{name} is 0 or more")
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
-        self._finished: PerStudy[_Reports] = PerStudy()
+        self._reports: PerStudy[_Reports] = PerStudy()
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop a trial after its last report."""
         step = trial.last_step
         if step is None or step < self.n_warmup_steps:
             return False
-        finished = self._finished.setdefault(study, _Reports())
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        reached = finished.at(step, study) + [
-            t.intermediate_values[step] for t in running if step in t.intermediate_values
-        ]
-        own = list(trial.intermediate_values.values())
-        if len(reached) < self.n_startup_trials or np.isnan(own).all():
+        reached = self._reports.setdefault(study, _Reports()).at(step, study)
+        own, others = _numbers(trial.intermediate_values.values()), _numbers(reached)
+        if len(reached) < self.n_startup_trials or not own:
             return len(reached) >= self.n_startup_trials
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        return bool(np.nanmin(sign * np.array(own)) > np.nanmedian(sign * np.array(reached)))
+        if not others:
+            return False
+        middle = statistics.median(others)
+        if study.direction == StudyDirection.MAXIMIZE:
+            return max(own) < middle
+        return min(own) > middle
 
 
 class _Reports:
-    """What finished trials reported, by step; they report no more, so each is read once."""
+    """What the trials of a study reported; those that have finished are read once."""
 
     def __init__(self) -> None:
-        self._seen: set[int] = set()
+        self._read = Reading()
         self._values: dict[int, list[float]] = {}
+        self._turn = threading.Lock()
 
     def at(self, step: int, study: Study) -> list[float]:
-        """The values of finished trials at a step."""
-        finished = study.get_trials(deepcopy=False, states=FINISHED)
-        if len(finished) > len(self._seen):
-            for trial in finished:
-                if trial.number not in self._seen:
-                    self._seen.add(trial.number)
-                    for at, value in trial.intermediate_values.items():
-                        self._values.setdefault(at, []).append(value)
-        return self._values.get(step, [])
+        """The values at a step."""
+        with self._turn:
+            for trial in self._read.finished(study):
+                for at, value in trial.intermediate_values.items():
+                    self._values.setdefault(at, []).append(value)
+            running = [trial.intermediate_values for trial in self._read.running]
+            reached = self._values.get(step, [])
+            return reached + [values[step] for values in running if step in values]
+
+
+def _numbers(values: Iterable[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
 
 
 def _patient(patience: int = 5, **options: Any) -> BasePruner:
