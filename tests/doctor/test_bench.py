@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from shoal.cli import cli
-from shoal.doctor.bench import bench, controls, tallies
+from shoal.cli.doctor_bench import Places
+from shoal.doctor.bench import bench, controls, tallies, treating
 from shoal.doctor.bench.bases import BASES
 from shoal.doctor.bench.cases import FAULT, HEALTHY, PROGRAM, Case
 from shoal.doctor.bench.judging import Judgement
@@ -94,20 +96,50 @@ def test_treating_is_spread_over_kinds():
         replace(j, label=replace(j.label, case=replace(j.label.case, kind=j.label.case.name[0])))
         for j in rows
     ]
-    assert [j.label.case.name for j in bench.evenly(rows, 3)] == ["a 0", "b 0", "a 1"]
+    assert [j.label.case.name for j in bench.evenly(rows)] == [
+        "a 0",
+        "b 0",
+        "a 1",
+        "b 1",
+        "a 2",
+        "b 2",
+    ]
 
 
 def test_the_outcome_of_a_treatment_is_measured_on_test_rows():
     """The healthy recipe itself, given as the cure of a case that is lost."""
-    one = judged(FAULT, [0.35, 0.36, 0.37, 0.36])
-    found = outcome(one, (IRIS.recipe, IRIS.load()), ("rate_x0.1",), 1.0)
+    one, before = judged(FAULT, [0.35, 0.36, 0.37, 0.36]), (0.35, 0.36, 0.37, 0.36, 0.36)
+    found = outcome(one, before, (IRIS.recipe, IRIS.load()), ("rate_x0.1",), 1.0)
     assert found.cured
     assert found.recovered > 0.9
     assert not found.worse
-    nothing = outcome(
-        one, (IRIS.recipe.edit({"optimiser.learning_rate": 0.0}), IRIS.load()), (), 1.0
-    )
-    assert not nothing.cured
+    stuck = (IRIS.recipe.edit({"optimiser.learning_rate": 0.0}), IRIS.load())
+    assert not outcome(one, before, stuck, (), 1.0).cured
+    assert outcome(one, (0.95, 0.96, 0.94, 0.95, 0.97), stuck, (), 1.0).worse
+
+
+def test_what_is_left_as_it_was_is_not_made_worse():
+    """Its seeds may do worse than those of its label did."""
+    one = judged(FAULT, [0.98, 0.97, 0.98, 0.97])
+    pair = (IRIS.recipe, IRIS.load())
+    before = treating.train(*pair, treating.SEEDS, first=treating.FRESH).scores
+    found = outcome(one, before, pair, (), 1.0)
+    assert found.recovered < 0 or not found.cured
+    assert not found.worse
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [("all", slice(None)), ("70", slice(70)), ("0", slice(0)), ("56-100", slice(55, 100))],
+)
+def test_places_in_a_list(text, wanted):
+    assert Places().convert(text, None, None) == wanted
+
+
+@pytest.mark.parametrize("text", ["many", "-3", "5-", "0-3"])
+def test_wrong_places_are_explained(text):
+    with pytest.raises(click.BadParameter, match="neither a number such as 70"):
+        Places().convert(text, None, None)
 
 
 def test_json_has_every_case_and_can_be_written():

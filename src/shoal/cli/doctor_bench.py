@@ -9,14 +9,35 @@ if TYPE_CHECKING:
     from shoal.doctor.bench.bench import Results
 
 
+class Places(click.ParamType[slice]):
+    """The first N of a list, ``70``; those from the M-th to the N-th, ``56-100``; or ``all``."""
+
+    name = "N|M-N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> slice:
+        """The places of a text."""
+        if isinstance(value, slice):
+            return value
+        if value == "all":
+            return slice(None)
+        first, dash, last = value.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and first == "0"):
+            self.fail(
+                f"{value!r} is neither a number such as 70 nor a range such as 56-100", param, ctx
+            )
+        return slice(int(first) - 1, int(last)) if dash else slice(int(first))
+
+
 @click.command("doctor-bench")
 @click.option("--held-out", is_flag=True, help="The half on which nothing was tuned.")
 @click.option("--programs", is_flag=True, help="Only the real programs of the half.")
 @click.option("--quick", is_flag=True, help="A handful of cases in about a minute.")
 @click.option(
     "--cures",
-    type=click.IntRange(0),
-    help="How many harmful cases to treat, spread over the kinds of faults.  [default: all]",
+    type=Places(),
+    default="all",
+    show_default=True,
+    help="Harmful cases to treat, in turns of the kinds of faults: the first N, or M-th to N-th.",
 )
 @click.option("--no-certify", is_flag=True, help="Do not try every remedy on every healthy base.")
 @click.option(

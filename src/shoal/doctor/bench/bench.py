@@ -104,7 +104,7 @@ def doctor_bench(
     programs: bool = False,
     quick: bool = False,
     folder: str | Path | None = None,
-    cures: int | None = None,
+    cures: slice = slice(None),
     certified: bool = True,
     say: Say = lambda _: None,
 ) -> Results:
@@ -115,7 +115,8 @@ def doctor_bench(
         programs: only the real programs of the half.
         quick: a handful of cases, five seeds, one cure, no controls: to see that it runs.
         folder: where scores are kept and results go; None for none.
-        cures: how many harmful cases to treat, chosen evenly; None for all, 0 for none.
+        cures: which of the harmful cases to treat, spread over the kinds of faults; of a quick
+            benchmark one, where nothing else is said.
         certified: whether every base is tried with every single remedy.
         say: is told how it goes.
 
@@ -141,7 +142,7 @@ def doctor_bench(
         return found
 
     results = kept(())
-    wanted = QUICK_CURES if quick and cures is None else cures
+    wanted = slice(QUICK_CURES) if quick and cures == slice(None) else cures
     treated: tuple[Treatment, ...] = ()
     for treatment in _treated(judged, wanted, not quick, say):
         treated = (*treated, treatment)
@@ -172,11 +173,11 @@ def _certify(cases: Sequence[Case], labeller: Labeller, say: Say) -> dict[str, d
 
 
 def _treated(
-    judged: Sequence[Judgement], most: int | None, compare: bool, say: Say
+    judged: Sequence[Judgement], wanted: slice, compare: bool, say: Say
 ) -> Iterator[Treatment]:
-    """The treatments of so many of the sick, one after another."""
+    """The treatments of some of the sick, one after another."""
     sick = [j for j in judged if j.label.harmful and j.label.case.sort != HEALTHY]
-    some = sick if most is None else evenly(sick, most)
+    some = evenly(sick)[wanted]
     for place, judgement in enumerate(some, 1):
         treatment = treat(judgement, compare)
         doctor = treatment.doctor
@@ -189,10 +190,9 @@ def _treated(
         layouts.forget()
 
 
-def evenly(judged: Sequence[Judgement], most: int) -> list[Judgement]:
-    """So many of them, evenly spread over the kinds of faults; programs first."""
-    ordered = sorted(judged, key=lambda j: (j.label.case.sort == FAULT, _turn(judged, j)))
-    return ordered[:most]
+def evenly(judged: Sequence[Judgement]) -> list[Judgement]:
+    """Programs first, then the first fault of every kind, the second, and so on."""
+    return sorted(judged, key=lambda j: (j.label.case.sort == FAULT, _turn(judged, j)))
 
 
 def _turn(judged: Sequence[Judgement], one: Judgement) -> int:

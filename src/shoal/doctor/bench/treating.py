@@ -1,11 +1,12 @@
 """Treating: the doctor's cure of sick cases, scored on test rows with fresh seeds, and controls.
 
-A case is cured when the share of its gap that is recovered is 0.9 or more, and made worse when the
-score falls by more than a tenth of the range, significantly.
+A case is cured when the share of its gap that is recovered is 0.9 or more. It is made worse when
+the treated training does worse than the sick one with the same seeds, by the test of ``truth`` and
+by at least a tenth of the range.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,6 +67,7 @@ def treat(judgement: Judgement, compare: bool = True) -> Treatment:
     training that the user has done.
     """
     recipe, data = judgement.label.case.make()
+    before = _scores(judgement, (recipe, data))
     began = time.perf_counter()
     try:
         found = cure(recipe, data, judgement.diagnosis, show=False)
@@ -73,15 +75,17 @@ def treat(judgement: Judgement, compare: bool = True) -> Treatment:
         return Treatment(judgement, Outcome(0.0, False, False, why=str(error)))
     seconds = time.perf_counter() - began + judgement.seconds
     pair = (found.recipe, found.cured_data)
-    doctor = outcome(judgement, pair, found.names, seconds)
+    doctor = outcome(judgement, before, pair, found.names, seconds)
     if not compare:
         return Treatment(judgement, doctor)
     epochs = sum(len(trial.curve) * trial.gain.seeds for trial in found.trials)
     return Treatment(
         judgement,
         doctor,
-        random=_by(judgement, lambda r, d: controls.at_random(r, d, epochs, _seed(judgement))),
-        fixed=_by(judgement, controls.in_fixed_order),
+        random=_by(
+            judgement, before, lambda r, d: controls.at_random(r, d, epochs, _seed(judgement))
+        ),
+        fixed=_by(judgement, before, controls.in_fixed_order),
         extra={"epochs": float(epochs)},
     )
 
@@ -90,20 +94,38 @@ def _seed(judgement: Judgement) -> int:
     return sum(judgement.label.case.name.encode())
 
 
-def _by(judgement: Judgement, control: Callable[[Recipe, Data], tuple[Recipe, Data]]) -> Outcome:
+def _by(
+    judgement: Judgement,
+    before: Sequence[float],
+    control: Callable[[Recipe, Data], tuple[Recipe, Data]],
+) -> Outcome:
     """What a control made of a case."""
     began = time.perf_counter()
     pair = control(*judgement.label.case.make())
-    return outcome(judgement, pair, (), time.perf_counter() - began)
+    return outcome(judgement, before, pair, (), time.perf_counter() - began)
 
 
 def outcome(
-    judgement: Judgement, pair: tuple[Recipe, Data], names: tuple[str, ...], seconds: float
+    judgement: Judgement,
+    before: Sequence[float],
+    pair: tuple[Recipe, Data],
+    names: tuple[str, ...],
+    seconds: float,
 ) -> Outcome:
-    """How a treated training does on test rows, with fresh seeds."""
+    """How a treated training does on test rows, with fresh seeds.
+
+    Args:
+        before: the scores of the sick training with these seeds.
+        pair: the treated recipe and its data; names, seconds: of the treatment.
+    """
     label = judgement.label
-    done = train(*pair, SEEDS, first=FRESH, honest=label.case.honest)
-    after = float(np.mean(done.scores))
-    part = truth.recovered(label.healthy, label.sick, after)
-    lost = label.sick - after > truth.SHARE * label.effect.range
-    return Outcome(part, part >= truth.CURED, lost, names, seconds)
+    after = _scores(judgement, pair)
+    part = truth.recovered(label.healthy, label.sick, float(np.mean(after)))
+    change = truth.effect(before, after, label.chance)
+    lost = change.label in (truth.HARMFUL, truth.TRIVIAL)
+    worse = lost and change.gap >= truth.SHARE * label.effect.range
+    return Outcome(part, part >= truth.CURED, worse, names, seconds)
+
+
+def _scores(judgement: Judgement, pair: tuple[Recipe, Data]) -> tuple[float, ...]:
+    return train(*pair, SEEDS, first=FRESH, honest=judgement.label.case.honest).scores
