@@ -24,6 +24,7 @@ from shoal.tune import states
 from shoal.tune.executor import Executor
 from shoal.tune.lane import Seat
 from shoal.tune.mirror import Mirror
+from shoal.tune.protocol import TRIAL_FIRST
 
 if TYPE_CHECKING:
     from shoal.tune.cluster import Cluster
@@ -156,8 +157,9 @@ class Search:
         except ShoalError as error:
             self._fail(trial, str(error))
             return
+        first = recipe.seed + TRIAL_FIRST + int(trial.user_attrs["trial"]) * self.seeds
         seats = [
-            Seat(recipe.replace(seed=recipe.seed + k), fold)
+            Seat(recipe.replace(seed=first + k), fold)
             for fold in self.folds
             for k in range(self.seeds)
         ]

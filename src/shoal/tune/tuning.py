@@ -109,7 +109,8 @@ def tune(
         folder: for study.journal (the storage, where none is given), space.json, winner.json,
             best.safetensors and study.json, which ``report`` reads; None for nothing.
         name: of the study in its storage.
-        seeds: members of one trial that differ in their seed; its value is their mean.
+        seeds: members of one trial that differ in their seed; its value is their mean. Each trial
+            has seeds of its own.
         folds: F >= 2 for cross-validation: each trial is trained once for each fold; None to
             validate on the recipe's split.
         outer: F >= 2 for nested cross-validation: the whole search is repeated in each of F outer
