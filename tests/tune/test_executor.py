@@ -224,11 +224,19 @@ def test_when_every_trial_fails_the_reason_is_said(line):
 # --- members of one trial ------------------------------------------------------------------------
 
 
+def test_every_trial_has_seeds_of_its_own(small):
+    """One seed for all would let a search find what suits the weights that it draws."""
+    study = sh.tune(space(epochs=2), small, trials=6, seeds=2, **QUIET)
+    seeds = [seed for trial in trials(study) for seed in trial.user_attrs["seeds"]]
+    assert len(set(seeds)) == 12
+    shown = [run.recipe.seed for arm in (study.winner, study.default) for run in arm.runs]
+    assert not set(seeds) & set(shown)
+
+
 @pytest.mark.slow
 def test_seeds_of_a_trial_are_members_and_its_value_is_their_mean(small):
     study = sh.tune(space(), small, trials=4, seeds=3, **QUIET)
     trial = trials(study)[2]
-    assert trial.user_attrs["seeds"] == [0, 1, 2]
     base = study.space.at(trial.params)
     losses = [
         sh.fit(base.replace(seed=seed), small, start_epoch=start, show=False).final[
@@ -258,7 +266,7 @@ def test_folds_of_a_trial_are_members_and_every_row_validates_once(small):
         counts = np.bincount(small.targets[part.parts == 1], minlength=3)
         assert np.ptp(counts) <= 1
     trial = trials(study)[3]
-    recipe = study.space.at(trial.params)
+    recipe = study.space.at(trial.params).replace(seed=trial.user_attrs["seeds"][0])
     losses = [
         sh.fit(recipe, part, start_epoch=start, show=False).final["validation_loss"]
         for part, start in zip(parts, trial.user_attrs["start_epochs"], strict=True)

@@ -3,9 +3,7 @@
 The best of many noisy trials flatters itself: the more trials, the more luck is in its score. So
 
     1  the search sees the validation split and nothing else; every trial has seeds of its own, or
-       it would find what suits the weights that one seed draws (on the space of bench/race.py the
-       winners' loss with fresh seeds was 0.137 in the mean of six searches with one seed for all,
-       and 0.120 with these)
+       it would find what suits the weights that one seed draws
     2  the best tenth of the trials, at most 8, is trained again with 3 fresh seeds each; the lowest
        mean wins
     3  the winner and the default recipe are trained with seeds that neither search nor re-ranking
