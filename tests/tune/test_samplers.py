@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from shoal.errors import RecipeError
 from shoal.tune.samplers import BY_NAME, PRUNERS, pruner, sampler
+from shoal.tune.samplers.history import Reading
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -258,6 +259,37 @@ def test_the_median_is_that_of_all_that_came_as_far(direction):
     late = study.ask()
     late.report(sign * 3.5, 2)
     assert late.should_prune()
+
+
+def test_what_finished_is_compared_too_and_a_median_of_no_numbers_stops_nothing():
+    study = optuna.create_study(pruner=pruner("median"))
+    for value in (0.0, 1.0, 2.0, 3.0, 4.0):
+        trial = study.ask()
+        trial.report(value, 1)
+        trial.report(float("nan"), 2)
+        study.tell(trial, value)
+    better, worse = study.ask(), study.ask()
+    better.report(1.5, 1)
+    worse.report(2.5, 1)
+    assert [better.should_prune(), worse.should_prune()] == [False, True]
+    better.report(float("nan"), 2)
+    assert not better.should_prune()
+
+
+def test_a_trial_is_read_when_it_finishes_whatever_the_order():
+    """Reading looks at each trial until it has finished, and at it no more then."""
+    study, reading = optuna.create_study(), Reading()
+    trials = [study.ask() for _ in range(4)]
+    assert reading.finished(study) == []
+    study.tell(trials[2], 1.0)
+    assert [trial.number for trial in reading.finished(study)] == [2]
+    assert [trial.number for trial in reading.running] == [0, 1, 3]
+    study.ask()
+    study.tell(trials[0], 0.0)
+    study.tell(trials[3], state=optuna.trial.TrialState.FAIL)
+    assert [trial.number for trial in reading.finished(study)] == [0, 3]
+    assert reading.finished(study) == []
+    assert [trial.number for trial in reading.running] == [1, 4]
 
 
 def test_nothing_is_stopped_while_few_came_as_far():

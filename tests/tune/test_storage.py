@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 import shoal as sh
 from shoal.errors import FileError, RecipeError
-from shoal.tune.mirror import open_storage
+from shoal.tune.mirror import Mirror, open_storage
 
 QUIET = {"show": False, "fresh": 1, "slots": 8}
 
@@ -196,6 +196,26 @@ def test_a_folder_holds_the_study_the_winner_and_the_model(script, tmp_path):
 def test_a_storage_that_cannot_be_opened(wanted):
     with pytest.raises(FileError, match="a journal or database that can be opened"):
         open_storage(wanted)
+
+
+def test_trials_are_written_when_they_are_released(tmp_path):
+    """Until then, which is when devices train, the thread leaves the interpreter to the search."""
+    path = tmp_path / "study.journal"
+    trial = optuna.trial.create_trial(value=1.0, user_attrs={"trial": 0})
+
+    def written():
+        return len(optuna.load_study(study_name="study", storage=open_storage(path)).trials)
+
+    with Mirror(open_storage(path), "study", {}) as mirror:
+        mirror.put(trial)
+        time.sleep(0.05)
+        assert written() == 0
+        mirror.release()
+        for _ in range(100):
+            time.sleep(0.02 if written() == 0 else 0)
+        assert written() == 1
+        mirror.put(trial)
+    assert written() == 2
 
 
 def test_a_storage_that_fails_later_is_said(script, monkeypatch):
