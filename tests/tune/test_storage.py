@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 import shoal as sh
 from shoal.errors import FileError, RecipeError
+from shoal.tune import tuning
 from shoal.tune.mirror import Mirror, open_storage
 
 QUIET = {"show": False, "fresh": 1, "slots": 8}
@@ -211,11 +212,38 @@ def test_trials_are_written_when_they_are_released(tmp_path):
         time.sleep(0.05)
         assert written() == 0
         mirror.release()
-        for _ in range(100):
-            time.sleep(0.02 if written() == 0 else 0)
-        assert written() == 1
+        assert soon(lambda: written() == 1)
         mirror.put(trial)
     assert written() == 2
+
+
+@pytest.mark.parametrize("sampler", ["random", "pbt"])
+def test_every_trial_is_written_before_the_best_are_trained_again(
+    sampler, small, tmp_path, monkeypatch
+):
+    """A kill in that time, which may be long, loses nothing."""
+    path, judge, found = tmp_path / "study.journal", tuning.protocol.judge, []
+
+    def watched(*given):
+        study = optuna.load_study(study_name="study", storage=open_storage(path))
+        found.append(soon(lambda: len(study.trials) == 6))
+        return judge(*given)
+
+    monkeypatch.setattr(tuning.protocol, "judge", watched)
+    rate = sh.Float(1e-3, 1e-1, log=True)
+    recipe = sh.Recipe(sh.mlp([8], 3), loss="cross_entropy", optimiser=sh.Adam(rate), epochs=4)
+    sh.tune(recipe, small, trials=6, sampler=sampler, storage=path, fresh=1, show=False)
+    assert found == [True]
+
+
+def soon(holds, seconds=5.0):
+    """Whether something comes true within some seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def test_a_storage_that_fails_later_is_said(script, monkeypatch):

@@ -21,11 +21,13 @@ class Places(click.ParamType[slice]):
         if value == "all":
             return slice(None)
         first, dash, last = value.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and first == "0"):
-            self.fail(
-                f"{value!r} is neither a number such as 70 nor a range such as 56-100", param, ctx
-            )
-        return slice(int(first) - 1, int(last)) if dash else slice(int(first))
+        if first.isdecimal() and not dash:
+            return slice(int(first))
+        if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
+            return slice(int(first) - 1, int(last))
+        self.fail(
+            f"{value!r} is neither a number such as 70 nor a range such as 56-100", param, ctx
+        )
 
 
 @click.command("doctor-bench")

@@ -265,6 +265,8 @@ class Population:
             self.study.add_trial(trial)
             if self.mirror is not None and int(trial.user_attrs["trial"]) not in self._kept:
                 self.mirror.put(trial)
+        if self.mirror is not None:
+            self.mirror.release()
 
 
 def perturbed(leaf: Any, value: Any, up: bool) -> Any:

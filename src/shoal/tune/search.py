@@ -115,11 +115,11 @@ class Search:
     def advance(self) -> bool:
         """Fill up, train one chunk, report, prune, tell; False when nothing is left to do."""
         self._fill()
+        if self.mirror is not None:
+            self.mirror.release()  # the devices train next, or the search has ended
         if not self.flights:
             return False
         before, more = self._load(), self.open
-        if self.mirror is not None:
-            self.mirror.release()
         self.executor.advance(more)
         if more:
             used, offered = (a - b for a, b in zip(self._load(), before, strict=True))
